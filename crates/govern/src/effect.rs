@@ -1,0 +1,46 @@
+//! What goes into an effect and what comes out of it.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What an act is given: `{"context": {…}, "task": "…"}`.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The input as a value.
+    pub value: Value,
+    /// The same as compact JSON; these are the bytes that are recorded.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Input {
+    /// Takes a value and spells it out once.
+    pub fn new(value: Value) -> Self {
+        let bytes = value.to_string().into_bytes().into();
+        Self { value, bytes }
+    }
+}
+
+/// What an act produced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The result, as later steps see it.
+    pub value: Value,
+}
+
+/// How an act went wrong, as far as the one who did it can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended, and said that it failed. The message is for people and is recorded.
+    Failed(String),
+    /// It may have happened: nobody saw how it ended. The message is for people and is recorded.
+    Unknown(String),
+}
+
+impl Failure {
+    /// The message for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Failed(message) | Self::Unknown(message) => message,
+        }
+    }
+}

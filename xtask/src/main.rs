@@ -1,0 +1,2 @@
+//! Chores of the repository: tidy, test, bench, simulate.
+fn main() {}
