@@ -1,2 +1,46 @@
-//! Chores of the repository: tidy, test, bench, simulate.
-fn main() {}
+//! Chores of the repository, run as `cargo xtask <chore>`.
+//!
+//! This room knows the repository as text and as cargo describes it. It knows none of Comity's own types, so that it
+//! builds in seconds. Start with [`COMMANDS`], then `tidy.rs`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a chore starts cargo and git, and its tests write temporary trees"
+)]
+
+mod architecture;
+mod lexer;
+mod syntax;
+mod tidy;
+mod tree;
+
+use std::{env, process::ExitCode};
+
+/// One chore: its name, a line about it, and what to call with the arguments after the name.
+type Command = (&'static str, &'static str, fn(&[String]) -> ExitCode);
+
+/// Every chore, alphabetically.
+const COMMANDS: &[Command] =
+    &[("tidy", "check what the compiler and clippy cannot: ladder, sizes, names, paths", tidy::run)];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((name, rest)) => dispatch(name, rest),
+        None => usage("no command given"),
+    }
+}
+
+fn dispatch(name: &str, rest: &[String]) -> ExitCode {
+    match COMMANDS.iter().find(|(known, ..)| *known == name) {
+        Some((_, _, run)) => run(rest),
+        None => usage(&format!("`{name}` is not a command")),
+    }
+}
+
+fn usage(what: &str) -> ExitCode {
+    eprintln!("error: {what}\n\nusage: cargo xtask <command>\n");
+    for (name, about, _) in COMMANDS {
+        eprintln!("  {name:<8}{about}");
+    }
+    ExitCode::from(2)
+}

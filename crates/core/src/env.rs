@@ -47,3 +47,9 @@ pub trait Entropy: Send + Sync {
     /// Fills `out`. A source that fails must end the process rather than return predictable bytes.
     fn fill(&self, out: &mut [u8]);
 }
+
+/// Where work goes that must end although nobody waits for it.
+pub trait Spawn: Send + Sync {
+    /// Runs `task` to its end. The implementation owns the task and joins it.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+}

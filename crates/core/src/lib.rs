@@ -6,6 +6,7 @@
 pub mod amounts;
 pub mod digest;
 pub mod env;
+pub mod fault;
 pub mod id;
 pub mod kind;
 pub mod money;
@@ -17,7 +18,8 @@ pub mod step;
 
 pub use amounts::{Amounts, Unit};
 pub use digest::Digest;
-pub use env::{BoxFuture, Clock, Entropy, Timestamp};
+pub use env::{BoxFuture, Clock, Entropy, Spawn, Timestamp};
+pub use fault::{Point, Points, Unwatched};
 pub use id::{ApprovalId, RunId, StepId};
 pub use kind::{KeySpec, KindSpec, Shape};
 pub use money::MicroUsd;

@@ -1,1 +1,17 @@
-//! Being built.
+//! Workflow file, plan, and the pure planner.
+//!
+//! This room knows no HTTP, no agents, no adapters and no I/O: a file arrives as text, and what there is to
+//! do next is computed from what has ended. Start with [`compile`], then [`Planner`].
+
+pub mod diagnostic;
+mod file;
+mod findings;
+pub mod plan;
+pub mod planner;
+mod tree;
+mod value;
+mod yaml;
+
+pub use diagnostic::{CODES, Code, Diagnostic, Invalid};
+pub use plan::{Plan, StepPlan, compile};
+pub use planner::{Cause, Fate, Planner, RunVerdict};

@@ -1,12 +1,35 @@
 //! The gate: decides, reserves, and records.
 //!
 //! This room decides and records. It performs no effect and knows no model, no socket, no workflow file.
-//! It is the only writer of the ledger. Start with the gate.
+//! It is the only writer of the ledger. Start with [`Gate::run`]; then [`check`] for the decisions,
+//! [`Permit`] for the meter, and [`Run`] for what a run remembers.
 
+mod admit;
+mod approval;
+mod breaker;
+pub mod check;
 mod effect;
+mod error;
+mod gate;
+mod history;
+mod outcome;
 mod permit;
+pub mod planted;
 mod policy;
+mod purse;
+mod run;
+mod scope;
+mod settle;
+mod world;
 
+pub use approval::Ruling;
 pub use effect::{Failure, Input, Output};
+pub use error::Error;
+pub use gate::Gate;
+pub use history::{Answer, Past, PastState};
+pub use outcome::{Approval, Ended, Outcome, Refusal, Settled};
 pub use permit::{Decision, Overspent, Permit};
 pub use policy::{BreakerPolicy, Policy};
+pub use run::{Opening, Run};
+pub use scope::Scope;
+pub use world::World;

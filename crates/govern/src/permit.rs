@@ -1,12 +1,20 @@
 //! Proof of admission, and the meter for what it may spend.
 
-use comity_core::{Amounts, Clock, StepId};
-use std::{sync::Arc, time::Duration};
+use crate::purse::Purse;
+use crate::scope::Scope;
+use comity_core::{Amounts, Clock, Digest, RunId, StepId, Unit};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Proof that one step was admitted, and the meter for what it may spend. Only `govern` can make one.
 pub struct Permit {
     pub(crate) step: StepId,
+    pub(crate) run: RunId,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) deadline: Duration,
+    pub(crate) decision: Option<Decision>,
+    pub(crate) purse: Arc<Purse>,
+    pub(crate) scope: Option<Scope>,
 }
 
 /// A person's yes to one exact act.
@@ -31,8 +39,12 @@ pub struct Overspent {
 impl Permit {
     /// Draws `usage` from what was reserved. Errors, and draws nothing, if that would pass the reserve.
     pub fn charge(&mut self, usage: Amounts) -> Result<(), Overspent> {
-        let _ = usage;
-        Ok(())
+        if self.purse.spend(&usage) {
+            return Ok(());
+        }
+        let left = self.purse.left();
+        let unit = usage.exceeds(&left).unwrap_or(Unit::MicroUsd);
+        Err(Overspent { wanted: unit.show(usage.get(unit)), left: unit.show(left.get(unit)) })
     }
 
     /// The step this permit admits.
@@ -40,14 +52,22 @@ impl Permit {
         self.step
     }
 
+    /// Where nested steps stand: their holds are carved out of this step's.
+    ///
+    /// `None` for a permit made by [`Permit::for_test`].
+    pub fn scope(&self) -> Option<Scope> {
+        self.scope.clone()
+    }
+
     /// A key that is the same for every attempt at this step of this run, for services that take one.
     pub fn idempotency_key(&self) -> String {
-        String::new()
+        let digest = Digest::of(&[b"comity/idempotency/v1\n", self.run.bytes(), self.step.bytes()]).hex();
+        digest.get(..32).unwrap_or_default().to_owned()
     }
 
     /// How long the act may still take.
     pub fn time_left(&self) -> Duration {
-        Duration::ZERO
+        self.deadline.saturating_sub(self.clock.monotonic())
     }
 
     /// Where effects take their time from.
@@ -57,6 +77,15 @@ impl Permit {
 
     /// The person's decision this admission rests on, if one was needed.
     pub fn decision(&self) -> Option<&Decision> {
-        None
+        self.decision.as_ref()
+    }
+
+    /// A permit that admits nothing anywhere, for the tests of those who need one in their hands.
+    #[cfg(feature = "testing")]
+    pub fn for_test(clock: Arc<dyn Clock>, time_left: Duration, decision: Option<Decision>) -> Self {
+        let deadline = clock.monotonic() + time_left;
+        let purse = Arc::new(Purse::new(Amounts::UNLIMITED, Amounts::ZERO));
+        let (run, step) = (RunId::from_bytes([1; 16]), StepId::from_bytes([2; 16]));
+        Self { step, run, clock, deadline, decision, purse, scope: None }
     }
 }

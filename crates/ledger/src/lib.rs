@@ -1,1 +1,23 @@
-//! Being built.
+//! The ledger: canonical bytes, the hash chain, payload commitments, and their verification.
+//!
+//! Entries are the truth; every other row is a view of them. This room does not know budgets, policies or
+//! workflows: it sums what entries say was held, released and used, and compares.
+//!
+//! Start with [`entry`] (what a row says), then [`seal`] (how it is written) and [`verify`] (how it is checked).
+
+pub mod account;
+pub mod chain;
+pub mod entry;
+mod error;
+pub mod payload;
+mod record;
+pub mod seal;
+pub mod verify;
+
+pub use chain::link;
+pub use entry::{CheckMark, Entry, EntryKind, RunStatus, StepRef, Verdict};
+pub use error::Error;
+pub use payload::Slot;
+pub use record::{Record, read, read_one, read_page};
+pub use seal::seal;
+pub use verify::{Fault, Report, verify};

@@ -1,0 +1,335 @@
+//! Admission: decide, reserve, and write both down in one commit.
+
+use crate::approval::Approved;
+use crate::breaker::{self, Breaker};
+use crate::check::{Evidence, Finding, Judgement, Shortfall, judge};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::history::{Past, PastState};
+use crate::outcome::{Approval, Outcome, Refusal};
+use crate::planted::{Defect, is as planted};
+use crate::run::{Run, act_bytes, millis, shortfall};
+use crate::scope::{Parent, Scope};
+use crate::settle::Settlement;
+use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, Unit};
+use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef};
+use comity_store::{ApprovalState, Expect, Op, Refused, Ticket};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What comes of asking.
+pub(crate) enum Admission {
+    /// Go ahead; this settles it.
+    Go(Settlement),
+    /// Not now, or not at all.
+    Stop(Outcome),
+}
+
+/// What came of one try at committing an admission.
+enum Tried {
+    Done,
+    Short(Shortfall),
+}
+
+/// One step on its way through the gate.
+struct Asking<'a> {
+    scope: &'a Scope,
+    step: Step,
+    attempt: u32,
+    approved: Option<Approved>,
+    time: Duration,
+    act: Vec<u8>,
+}
+
+impl Gate {
+    /// Decides about a step, as often as the values it was decided on change under it.
+    pub(crate) async fn admit(
+        &self,
+        scope: &Scope,
+        step: Step,
+        attempt: u32,
+        approved: Option<Approved>,
+    ) -> Result<Admission, Error> {
+        let run = &*scope.run;
+        let act = act_bytes(&step);
+        let mut asking = Asking { scope, step, attempt, approved, time: Duration::ZERO, act };
+        let mut short: Option<Shortfall> = None;
+        let mut most = Amounts::MAX;
+        loop {
+            let mut released = pin!(run.released.notified());
+            released.as_mut().enable();
+            let cell = self.breaker(&run.tenant, &asking.step.endpoint).await?;
+            let state = breaker::look(&cell, &run.policy.breaker, run.now());
+            asking.bound(most);
+            let evidence = Evidence {
+                policy: &run.policy,
+                elapsed: run.elapsed(),
+                depth: scope.depth,
+                breaker: state,
+                approved: asking.approved.is_some(),
+                shortfall: short.take(),
+            };
+            let judgement = judge(&asking.step, &evidence);
+            let probe = (state == Breaker::HalfOpen).then(|| breaker::probing(&cell, run.now()));
+            match judgement.finding {
+                Finding::Deny(reason, message) => return asking.deny(judgement.marks, reason, message).await,
+                Finding::Hold(reason, ref message) => {
+                    let message = message.clone();
+                    match asking.hold(judgement.marks, reason, &message).await? {
+                        Ok(outcome) => return Ok(Admission::Stop(outcome)),
+                        Err(lack) => short = Some(lack),
+                    }
+                }
+                Finding::Pass => {
+                    let mut settlement = asking.settlement();
+                    match asking.go(&judgement, probe, &mut settlement).await? {
+                        Tried::Done => return Ok(Admission::Go(settlement)),
+                        Tried::Short(lack) => short = Some(lack),
+                    }
+                }
+            }
+            // Time is clamped so that it fits; for the rest, holds of steps under way will come back.
+            match &short {
+                Some(lack) if lack.unit == Unit::Millis && lack.left.millis > 0 && !lack.frozen => {
+                    most = lack.left.millis;
+                    short = None;
+                }
+                Some(lack) if !lack.frozen && scope.parent.is_none() && run.is_busy() => {
+                    released.await;
+                    short = None;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Asking<'_> {
+    fn run(&self) -> &Run {
+        &self.scope.run
+    }
+
+    /// Sets what the step can cost at most: its own step, and the time it may take.
+    fn bound(&mut self, most_millis: u64) {
+        let time = self.run().time_for(&self.step);
+        let time = millis(time).min(most_millis);
+        self.time = Duration::from_millis(time);
+        self.step.bound.millis = time;
+        self.step.bound.steps = self.step.bound.steps.max(1);
+    }
+
+    fn entry(&self, kind: EntryKind, marks: Vec<CheckMark>) -> Entry {
+        let mut entry = self.run().entry(kind);
+        entry.step = Some(StepRef::of(&self.step, self.attempt));
+        entry.policy = Some(self.run().policy_digest);
+        entry.checks = marks;
+        entry
+    }
+
+    /// What is already held for the step, because a person was asked before.
+    fn held_before(&self) -> Option<Amounts> {
+        self.approved.as_ref().map(|approved| approved.hold)
+    }
+
+    fn settlement(&self) -> Settlement {
+        let hold = self.held_before().unwrap_or(self.step.bound);
+        Settlement::new(self.scope, &self.step, self.attempt, hold, self.time, self.approved.as_ref())
+    }
+
+    /// Writes the refusal down. What was held while a person was asked is given back.
+    async fn deny(
+        &self,
+        marks: Vec<CheckMark>,
+        reason: ReasonCode,
+        message: String,
+    ) -> Result<Admission, Error> {
+        let run = self.run();
+        let mut entry = self.entry(EntryKind::Denied, marks);
+        entry.reason = Some(reason);
+        let mut ops = Vec::new();
+        let mut expect = Vec::new();
+        if let Some(approved) = &self.approved {
+            entry.approval = Some(approved.id);
+            expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
+            ops.push(Op::SetApproval(approved.id, ApprovalState::Expired));
+            if self.scope.parent.is_none() {
+                let (held, spent) = (approved.hold, Amounts::ZERO);
+                entry.release = Some(held);
+                ops.push(Op::Settle { accounts: Arc::clone(&run.accounts), held, spent });
+            }
+        }
+        ops.insert(0, run.append(entry, &[(Slot::Act, &self.act), (Slot::Note, message.as_bytes())]));
+        let receipt = run.commit(expect, ops).await?;
+        let receipt = receipt.map_err(|refused| Error::of_refusal(run.id(), &refused))?;
+        let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
+        run.remember(self.step.id, self.past(PastState::Denied(reason, seq), seq, Amounts::ZERO));
+        Ok(Admission::Stop(Outcome::Denied(Refusal { reason, message })))
+    }
+
+    /// Holds what the step can cost, and asks a person.
+    async fn hold(
+        &self,
+        marks: Vec<CheckMark>,
+        reason: ReasonCode,
+        message: &str,
+    ) -> Result<Result<Outcome, Shortfall>, Error> {
+        let run = self.run();
+        let id = ApprovalId::derive(run.id(), self.step.id, self.attempt);
+        let expires = run.now().plus(run.policy.approval_timeout);
+        let mut entry = self.entry(EntryKind::Held, marks);
+        entry.reason = Some(reason);
+        entry.approval = Some(id);
+        entry.expires = Some(expires.millis());
+        let nested = self.scope.parent.is_some();
+        let hold = if nested { Amounts::ZERO } else { self.step.bound };
+        entry.hold = (!nested).then_some(hold);
+        let append = run.append(entry, &[(Slot::Act, &self.act), (Slot::Note, message.as_bytes())]);
+        let binding = bind(&append, &self.step, run.policy_digest);
+        let mut ops = vec![append, Op::AskApproval { approval: id, step: self.step.id, binding, expires }];
+        if !nested {
+            ops.push(Op::Hold { accounts: Arc::clone(&run.accounts), amounts: hold });
+        }
+        let receipt = match run.commit(Vec::new(), ops).await? {
+            Ok(receipt) => receipt,
+            Err(refused) => return lack(run, refused).map(Err),
+        };
+        let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
+        run.remember(self.step.id, self.past(PastState::Held(id), seq, hold));
+        let approval = Approval { id, step: self.step.id, expires, message: message.to_owned() };
+        Ok(Ok(Outcome::Held(approval)))
+    }
+
+    /// Commits the admission. If the caller goes away meanwhile, the step is cancelled once it is known
+    /// to have been admitted.
+    async fn go(
+        &self,
+        judgement: &Judgement,
+        probe: Option<comity_store::BreakerCell>,
+        settlement: &mut Settlement,
+    ) -> Result<Tried, Error> {
+        let run = self.run();
+        if let (Some(parent), None) = (&self.scope.parent, &self.approved)
+            && let Err(left) = parent.purse.carve(&self.step.bound)
+        {
+            return Ok(Tried::Short(short_purse(&self.step, parent, left)));
+        }
+        let mut entry = self.entry(EntryKind::Admitted, judgement.marks.clone());
+        let mut ops = Vec::with_capacity(4);
+        let mut expect = Vec::new();
+        let bound = self.step.bound;
+        let top = self.scope.parent.is_none();
+        match &self.approved {
+            Some(approved) => {
+                entry.approval = Some(approved.id);
+                expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
+                ops.push(Op::SetApproval(approved.id, ApprovalState::Consumed));
+            }
+            None if top => entry.hold = Some(bound),
+            None => entry.part = Some(bound),
+        }
+        if self.approved.is_none() && (top || planted(Defect::ChildHoldsTwice)) {
+            ops.push(Op::Hold { accounts: Arc::clone(&run.accounts), amounts: bound });
+        }
+        if let Some(breaker) = probe {
+            run.inner.note_breaker(&run.tenant, &self.step.endpoint, breaker);
+            ops.push(Op::SetBreaker { endpoint: Arc::clone(&self.step.endpoint), breaker });
+        }
+        let texts = [(Slot::Act, &self.act[..])];
+        let texts = if self.approved.is_some() { &[][..] } else { &texts[..] };
+        ops.insert(0, run.append(entry, texts));
+        run.flush_errors()?;
+        let ticket = run.inner.store.queue(run.build(expect, ops));
+        let mut waiting = Waiting { ticket: Some(ticket), settlement: Some(settlement) };
+        let answer = match waiting.ticket.as_mut() {
+            Some(ticket) => ticket.await,
+            None => return Err(Error::Misplaced(self.step.id)),
+        };
+        waiting.ticket = None;
+        waiting.settlement = None;
+        drop(waiting);
+        match run.answered(answer) {
+            Ok(Ok(_)) => {
+                settlement.admitted();
+                Ok(Tried::Done)
+            }
+            Ok(Err(refused)) => {
+                settlement.refused();
+                lack(run, refused).map(Tried::Short)
+            }
+            Err(error) => {
+                settlement.refused();
+                Err(error)
+            }
+        }
+    }
+
+    fn past(&self, state: PastState, seq: u64, hold: Amounts) -> Past {
+        Past {
+            ordinal: self.step.ordinal,
+            parent: self.step.parent,
+            attempt: self.attempt,
+            state,
+            act: seq,
+            contract: self.step.contract,
+            hold,
+            idempotent: self.step.idempotent,
+        }
+    }
+}
+
+/// An admission under way. Dropped before it is answered, it lets the answer be waited for elsewhere.
+struct Waiting<'s> {
+    ticket: Option<Ticket>,
+    settlement: Option<&'s mut Settlement>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let (Some(ticket), Some(settlement)) = (self.ticket.take(), self.settlement.take()) else { return };
+        let spawn = Arc::clone(&settlement.run().world().spawn);
+        let mut orphan = settlement.hand_over();
+        spawn.spawn(Box::pin(async move {
+            match ticket.await {
+                // Dropping an admitted settlement that never began cancels the step.
+                Ok(_) => orphan.admitted(),
+                Err(_) => orphan.refused(),
+            }
+        }));
+    }
+}
+
+/// What a refused hold lacked; any other refusal is an error.
+fn lack(run: &Run, refused: Refused) -> Result<Shortfall, Error> {
+    match refused {
+        Refused::Insufficient { account, unit, .. } => Ok(shortfall(&account, unit)),
+        Refused::Frozen(_) => Ok(Shortfall {
+            account: run.id().to_string(),
+            unit: Unit::MicroUsd,
+            left: Amounts::ZERO,
+            caps: run.policy.caps(),
+            frozen: true,
+        }),
+        other => Err(Error::of_refusal(run.id(), &other)),
+    }
+}
+
+fn short_purse(step: &Step, parent: &Parent, left: Amounts) -> Shortfall {
+    let unit = step.bound.exceeds(&left).unwrap_or(Unit::Steps);
+    Shortfall { account: parent.step.to_string(), unit, left, caps: left, frozen: false }
+}
+
+/// What an approval is bound to: the act as recorded, how it is done, and the policy.
+fn bind(append: &Op, step: &Step, policy: Digest) -> Digest {
+    let act = match append {
+        Op::Append(append) => append.payloads.iter().find(|payload| payload.slot == Slot::Act as u8),
+        _ => None,
+    };
+    let act = act.map(|act| comity_ledger::payload::commitment(&act.salt, act.codec, &act.body));
+    binding(step, act.unwrap_or(Digest::ZERO), policy)
+}
+
+/// `SHA-256(domain ‖ step ‖ commitment to the act ‖ contract ‖ policy)`.
+pub(crate) fn binding(step: &Step, act: Digest, policy: Digest) -> Digest {
+    Digest::of(&[b"comity/approval/v1\n", step.id.bytes(), &act.0, &step.contract.0, &policy.0])
+}

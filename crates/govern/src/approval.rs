@@ -1,0 +1,272 @@
+//! People's decisions: recorded by anybody who may, consumed once by the act they are bound to.
+
+use crate::admit::binding;
+use crate::error::Error;
+use crate::gate::{Gate, entry};
+use crate::history::{Past, PastState};
+use crate::outcome::{Approval, Ended, Outcome, Refusal, Settled};
+use crate::permit::Decision;
+use crate::effect::Output;
+use crate::run::{ALIVE, Run, act_bytes};
+use crate::scope::Scope;
+use comity_core::{Amounts, ApprovalId, Principal, ReasonCode, RunId, Step, Tenant};
+use comity_ledger::{EntryKind, Record, Slot, StepRef, account, seal};
+use comity_store::{ApprovalRow, ApprovalState, Commit, Expect, Fence, Op, RunCell};
+use std::sync::Arc;
+
+/// A person's answer to an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// Yes.
+    Approve,
+    /// No.
+    Reject,
+}
+
+/// An approved act on its way to being admitted.
+pub(crate) struct Approved {
+    pub(crate) id: ApprovalId,
+    pub(crate) attempt: u32,
+    /// What is held for it on the run's accounts.
+    pub(crate) hold: Amounts,
+    pub(crate) decision: Decision,
+}
+
+/// What the ledger knows of a step that is asked for.
+pub(crate) enum Recalled {
+    /// Nothing that stands in the way.
+    Fresh { attempt: u32 },
+    /// It has ended, or waits.
+    Ended(Outcome),
+    /// A person said yes to it.
+    Approved(Approved),
+}
+
+impl Gate {
+    /// Records a person's decision. Needs no ownership of the run; deciding twice is an error.
+    ///
+    /// A rejection gives back what was held. Returns the run, so that it can be resumed.
+    pub async fn rule(
+        &self,
+        tenant: &Tenant,
+        id: ApprovalId,
+        ruling: Ruling,
+        person: &Principal,
+        comment: &str,
+    ) -> Result<RunId, Error> {
+        let store = &self.inner.store;
+        let row = store.approval(tenant, id).await?.ok_or(Error::NoApproval(id))?;
+        let run = row.cell.run_id;
+        let cell = store.run(tenant, run).await?.ok_or(Error::NoRun(run))?;
+        if row.cell.state != ApprovalState::Pending {
+            return Err(decided(id, row.cell.state));
+        }
+        let now = self.inner.world.clock.now();
+        if now >= row.cell.expires {
+            self.expire(&cell, &row).await?;
+            return Err(decided(id, ApprovalState::Expired));
+        }
+        let asked = self.asked(&cell, &row).await?;
+        let (kind, state) = match ruling {
+            Ruling::Approve => (EntryKind::Approved, ApprovalState::Approved),
+            Ruling::Reject => (EntryKind::Rejected, ApprovalState::Rejected),
+        };
+        let reason = (ruling == Ruling::Reject).then_some(ReasonCode::ApprovalRejected);
+        let commit = self.decision(&cell, &asked, kind, state, person, reason, comment);
+        store.queue(commit).await.map(drop).map_err(|error| match error {
+            comity_store::CommitError::Refused(comity_store::Refused::Approval(Some(now))) => decided(id, now.state),
+            other => Error::of_commit(run, other),
+        })?;
+        Ok(run)
+    }
+
+    /// The commit that moves a pending approval on; if that ends it, what was held is given back.
+    #[expect(clippy::too_many_arguments, reason = "one commit, and every part of it differs between its callers")]
+    fn decision(
+        &self,
+        cell: &RunCell,
+        asked: &Record,
+        kind: EntryKind,
+        state: ApprovalState,
+        person: &Principal,
+        reason: Option<ReasonCode>,
+        comment: &str,
+    ) -> Commit {
+        let world = &self.inner.world;
+        let now = world.clock.now();
+        let run = asked.entry.run;
+        let person = Principal { tenant: cell.tenant.clone(), namespace: cell.namespace.clone(), ..person.clone() };
+        let mut entry = entry(kind, run, &person, now);
+        entry.approval = asked.entry.approval;
+        entry.step = asked.entry.step.clone();
+        entry.reason = reason;
+        let ends = state != ApprovalState::Approved;
+        let mut ops = Vec::new();
+        if let (true, Some(held)) = (ends, asked.entry.hold) {
+            entry.release = Some(held);
+            let accounts = account::path(run, &cell.tenant, &cell.namespace);
+            ops.push(Op::Settle { accounts, held, spent: Amounts::ZERO });
+        }
+        ops.insert(0, Op::Append(seal(entry, &[(Slot::Note, comment.as_bytes())], &*world.entropy)));
+        let mut expect = vec![Expect::Status(ALIVE)];
+        if let Some(id) = asked.entry.approval {
+            expect.push(Expect::Approval(id, ApprovalState::Pending));
+            ops.push(Op::SetApproval(id, state));
+        }
+        Commit { tenant: cell.tenant.clone(), run, fence: Fence::Anyone, at: now, expect, ops }
+    }
+
+    async fn asked(&self, cell: &RunCell, row: &ApprovalRow) -> Result<Record, Error> {
+        let record = comity_ledger::read_one(&self.inner.store, cell, row.cell.asked).await?;
+        let record = record.filter(|record| record.entry.approval == Some(row.id));
+        let why = format!("it does not ask for approval {}", row.id);
+        record.ok_or_else(|| comity_ledger::Error::BadEntry { seq: row.cell.asked, why }.into())
+    }
+
+    /// Writes down that nobody decided in time.
+    async fn expire(&self, cell: &RunCell, row: &ApprovalRow) -> Result<(), Error> {
+        let asked = self.asked(cell, row).await?;
+        let nobody = Principal {
+            id: asked.entry.principal.as_ref().into(),
+            kind: comity_core::PrincipalKind::Service,
+            tenant: cell.tenant.clone(),
+            namespace: cell.namespace.clone(),
+            trust: comity_core::TrustTier::InternalTrusted,
+        };
+        let (kind, state) = (EntryKind::Expired, ApprovalState::Expired);
+        let reason = Some(ReasonCode::ApprovalExpired);
+        let commit = self.decision(cell, &asked, kind, state, &nobody, reason, EXPIRED);
+        match self.inner.store.queue(commit).await {
+            // Somebody else was first; what they decided is read again.
+            Ok(_) | Err(comity_store::CommitError::Refused(comity_store::Refused::Approval(_))) => Ok(()),
+            Err(error) => Err(Error::of_commit(row.cell.run_id, error)),
+        }
+    }
+
+    /// What the ledger knows of this step. One that ended is not done again.
+    pub(crate) async fn recall(&self, scope: &Scope, step: &Step) -> Result<Recalled, Error> {
+        let run = &*scope.run;
+        let Some(past) = run.recall(step.id) else { return Ok(Recalled::Fresh { attempt: 1 }) };
+        let outcome = match past.state {
+            PastState::Open => return Err(Error::Misplaced(step.id)),
+            PastState::Held(id) => return self.recall_held(run, step, &past, id).await,
+            PastState::Retry => {
+                self.same_act(run, step, &past).await?;
+                return Ok(Recalled::Fresh { attempt: past.attempt + 1 });
+            }
+            PastState::Settled(seq) => {
+                self.same_act(run, step, &past).await?;
+                self.recorded_output(run, seq).await?
+            }
+            PastState::Failed(reason, seq) => {
+                Outcome::Failed(Ended { reason, message: self.note(run, seq).await? })
+            }
+            PastState::Denied(reason, seq) | PastState::Skipped(reason, seq) => {
+                Outcome::Denied(Refusal { reason, message: self.note(run, seq).await? })
+            }
+            PastState::Unknown(reason, seq) => {
+                Outcome::Unknown(Ended { reason, message: self.note(run, seq).await? })
+            }
+        };
+        Ok(Recalled::Ended(outcome))
+    }
+
+    async fn note(&self, run: &Run, seq: u64) -> Result<String, Error> {
+        Ok(self.entry_at(run, seq).await?.words(Slot::Note)?)
+    }
+
+    async fn recorded_output(&self, run: &Run, seq: u64) -> Result<Outcome, Error> {
+        let record = self.entry_at(run, seq).await?;
+        let text = record.text(Slot::Output)?.unwrap_or_default();
+        let bad = |error: serde_json::Error| comity_ledger::Error::BadEntry { seq, why: error.to_string() };
+        let value = serde_json::from_slice(&text).map_err(bad)?;
+        let usage = record.entry.usage.or(record.entry.used).unwrap_or_default();
+        Ok(Outcome::Settled(Settled { output: Output { value }, usage, replayed: true }))
+    }
+
+    /// Errors unless the step is asked for with the very input, and done in the very way, of before.
+    async fn same_act(&self, run: &Run, step: &Step, past: &Past) -> Result<(), Error> {
+        if past.contract != step.contract {
+            return Err(Error::Changed { step: step.id, what: "another contract" });
+        }
+        let record = self.entry_at(run, past.act).await?;
+        match record.text(Slot::Act)? {
+            Some(act) if act == act_bytes(step) => Ok(()),
+            _ => Err(Error::Changed { step: step.id, what: "other input" }),
+        }
+    }
+
+    async fn recall_held(&self, run: &Run, step: &Step, past: &Past, id: ApprovalId) -> Result<Recalled, Error> {
+        let store = &self.inner.store;
+        let row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
+        let late = run.now() >= row.cell.expires;
+        match row.cell.state {
+            ApprovalState::Pending if late => {
+                let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
+                self.expire(&cell, &row).await?;
+                Ok(Recalled::Ended(refusal(ReasonCode::ApprovalExpired, EXPIRED.to_owned())))
+            }
+            ApprovalState::Pending => {
+                let message = self.note(run, row.cell.asked).await?;
+                let expires = row.cell.expires;
+                Ok(Recalled::Ended(Outcome::Held(Approval { id, step: step.id, expires, message })))
+            }
+            ApprovalState::Approved => {
+                self.same_act(run, step, past).await?;
+                let asked = self.entry_at(run, row.cell.asked).await?;
+                let act = asked.entry.payloads.get(Slot::Act).unwrap_or(comity_core::Digest::ZERO);
+                if binding(step, act, run.policy_digest) != row.cell.binding {
+                    return Err(Error::Changed { step: step.id, what: "something other than was approved" });
+                }
+                let decision = self.decision_on(run, &row).await?;
+                let hold = asked.entry.hold.unwrap_or(step.bound);
+                Ok(Recalled::Approved(Approved { id, attempt: past.attempt, hold, decision }))
+            }
+            ApprovalState::Rejected => {
+                let Decision { approver, comment } = self.decision_on(run, &row).await?;
+                let said = if comment.is_empty() { String::new() } else { format!(": {comment}") };
+                let message = format!("`{}` was rejected by {approver}{said}", step.name);
+                Ok(Recalled::Ended(refusal(ReasonCode::ApprovalRejected, message)))
+            }
+            ApprovalState::Expired => Ok(Recalled::Ended(refusal(ReasonCode::ApprovalExpired, EXPIRED.to_owned()))),
+            ApprovalState::Consumed => Err(decided(id, ApprovalState::Consumed)),
+        }
+    }
+
+    /// Who decided an approval, and what they said.
+    async fn decision_on(&self, run: &Run, row: &ApprovalRow) -> Result<Decision, Error> {
+        let store = &self.inner.store;
+        let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
+        let mut from = row.cell.asked + 1;
+        loop {
+            let page = comity_ledger::read_page(store, &cell, from).await?;
+            let Some(last) = page.last() else { return Err(Error::NoApproval(row.id)) };
+            from = last.seq + 1;
+            let found = page.iter().find(|record| {
+                record.entry.approval == Some(row.id)
+                    && matches!(record.entry.kind, EntryKind::Approved | EntryKind::Rejected)
+            });
+            if let Some(record) = found {
+                let comment = record.words(Slot::Note)?;
+                return Ok(Decision { approver: record.entry.principal.to_string(), comment });
+            }
+        }
+    }
+}
+
+const EXPIRED: &str = "nobody decided in time";
+
+fn refusal(reason: ReasonCode, message: String) -> Outcome {
+    Outcome::Denied(Refusal { reason, message })
+}
+
+fn decided(id: ApprovalId, state: ApprovalState) -> Error {
+    let state = match state {
+        ApprovalState::Pending => "waiting",
+        ApprovalState::Approved => "approved",
+        ApprovalState::Rejected => "rejected",
+        ApprovalState::Consumed => "used",
+        ApprovalState::Expired => "expired",
+    };
+    Error::Decided { id, state }
+}

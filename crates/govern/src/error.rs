@@ -1,0 +1,99 @@
+//! What can go wrong at the gate. A refusal is not one of these.
+
+use comity_core::{ApprovalId, RunId, StepId};
+use comity_store::{CommitError, Refused};
+
+/// A failure of the gate's own work.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] comity_store::Error),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] comity_ledger::Error),
+    /// Another process owns the run now.
+    #[error("run `{run}` was taken over by `{owner}`: this process has stopped working on it")]
+    TakenOver {
+        /// The run.
+        run: RunId,
+        /// Its new owner.
+        owner: String,
+    },
+    /// An earlier commit of the run failed, so that nothing may follow it.
+    #[error("run `{run}` was stopped: {why}")]
+    Stopped {
+        /// The run.
+        run: RunId,
+        /// What failed.
+        why: String,
+    },
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    NoRun(RunId),
+    /// The run has ended.
+    #[error("run `{run}` has ended: it is {status}")]
+    Ended {
+        /// The run.
+        run: RunId,
+        /// How.
+        status: &'static str,
+    },
+    /// A resumed step was given other input, or is done in another way, than before.
+    #[error("step `{step}` was resumed with {what} than before: the run is held")]
+    Changed {
+        /// The step.
+        step: StepId,
+        /// What differs.
+        what: &'static str,
+    },
+    /// There is no such approval.
+    #[error("there is no approval `{0}`")]
+    NoApproval(ApprovalId),
+    /// The approval was decided already.
+    #[error("approval `{id}` is already {state}")]
+    Decided {
+        /// The approval.
+        id: ApprovalId,
+        /// Where it stands.
+        state: &'static str,
+    },
+    /// The step does not wait to be told how it ended.
+    #[error("step `{0}` does not wait to be told how it ended")]
+    NotUnknown(StepId),
+    /// A step does not stand where its id says.
+    #[error("step `{0}` does not stand where its id says")]
+    Misplaced(StepId),
+    /// A commit was refused for a reason that only a defect can cause.
+    #[error("run `{run}`: a commit was refused that never should be: {why}")]
+    Defect {
+        /// The run.
+        run: RunId,
+        /// The refusal.
+        why: String,
+    },
+}
+
+impl Error {
+    /// What a failed commit means for its run.
+    pub fn of_commit(run: RunId, error: CommitError) -> Self {
+        match error {
+            CommitError::Failed(error) => Self::Store(error),
+            CommitError::Refused(refused) => Self::of_refusal(run, &refused),
+        }
+    }
+
+    /// What a refusal means that is not part of a decision.
+    pub fn of_refusal(run: RunId, refused: &Refused) -> Self {
+        match refused {
+            Refused::NoRun => Self::NoRun(run),
+            Refused::Fenced(cell) => Self::TakenOver { run, owner: cell.owner.to_string() },
+            Refused::Broken => Self::Stopped { run, why: "an earlier commit of it failed".to_owned() },
+            Refused::Status(number) => {
+                let status = comity_ledger::RunStatus::from_number(*number);
+                Self::Ended { run, status: status.map_or("in an unknown state", comity_ledger::RunStatus::word) }
+            }
+            other => Self::Defect { run, why: format!("{other:?}") },
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the ledger says of each step of a run, folded from its entries.
+
+use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId};
+use comity_ledger::{Entry, EntryKind, Slot};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// What is known of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Which child of its parent, or which step of the run.
+    pub ordinal: u32,
+    /// The step it is part of.
+    pub parent: Option<StepId>,
+    /// The last try, from 1.
+    pub attempt: u32,
+    /// How it stands.
+    pub state: PastState,
+    /// The entry that has the act's text, by its place in the chain.
+    pub act: u64,
+    /// How the act was to be done.
+    pub contract: Digest,
+    /// What is still held for it on the run's accounts.
+    pub hold: Amounts,
+    /// Whether doing it twice does what doing it once does.
+    pub idempotent: bool,
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastState {
+    /// Admitted, and nothing more is known.
+    Open,
+    /// Waits for a person to decide.
+    Held(ApprovalId),
+    /// Ended with a result, in the entry at this place.
+    Settled(u64),
+    /// Ended without, for this reason, in the entry at this place.
+    Failed(ReasonCode, u64),
+    /// Refused, for this reason, in the entry at this place.
+    Denied(ReasonCode, u64),
+    /// Can never begin, in the entry at this place.
+    Skipped(ReasonCode, u64),
+    /// Nobody knows how it ended; a person has to find out.
+    Unknown(ReasonCode, u64),
+    /// May be tried again: it did not happen, or doing it twice does no harm.
+    Retry,
+}
+
+/// What a person found out about an unknown step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It happened, and produced this.
+    Happened(Value),
+    /// It did not happen: it may be tried again.
+    NotHappened,
+    /// Nobody will ever know: it counts as failed, and what was held as spent.
+    Abandon,
+}
+
+/// A run's entries, folded.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) steps: HashMap<StepId, Past>,
+    /// How long the run was under way, waiting for people left out.
+    pub(crate) elapsed: Duration,
+    active_since: Option<u64>,
+}
+
+impl History {
+    /// Folds one entry in. Entries come in the order of their chain.
+    pub(crate) fn add(&mut self, seq: u64, entry: &Entry) {
+        self.measure(entry);
+        let Some(step) = &entry.step else { return };
+        let reason = entry.reason.unwrap_or(ReasonCode::EffectFailed);
+        let past = self.steps.entry(step.id).or_insert_with(|| Past {
+            ordinal: step.ordinal,
+            parent: step.parent,
+            attempt: 0,
+            state: PastState::Open,
+            act: seq,
+            contract: step.contract,
+            hold: Amounts::ZERO,
+            idempotent: step.idempotent,
+        });
+        if entry.payloads.get(Slot::Act).is_some() {
+            past.act = seq;
+        }
+        past.attempt = past.attempt.max(step.attempt);
+        let held = entry.hold.unwrap_or_default();
+        past.hold = past.hold.checked_add(&held).unwrap_or(Amounts::UNLIMITED);
+        past.hold = past.hold.saturating_sub(&entry.release.unwrap_or_default());
+        past.state = match entry.kind {
+            EntryKind::Admitted => PastState::Open,
+            EntryKind::Held => entry.approval.map_or(PastState::Open, PastState::Held),
+            EntryKind::Denied | EntryKind::Rejected | EntryKind::Expired => PastState::Denied(reason, seq),
+            EntryKind::Settled | EntryKind::Happened => PastState::Settled(seq),
+            EntryKind::Failed | EntryKind::Abandoned => PastState::Failed(reason, seq),
+            EntryKind::Skipped => PastState::Skipped(reason, seq),
+            EntryKind::Cancelled | EntryKind::NotHappened => PastState::Retry,
+            EntryKind::Unknown if step.idempotent => PastState::Retry,
+            EntryKind::Unknown => PastState::Unknown(reason, seq),
+            EntryKind::Opened
+            | EntryKind::Resumed
+            | EntryKind::Approved
+            | EntryKind::Defect
+            | EntryKind::Paused
+            | EntryKind::Closed => past.state,
+        };
+    }
+
+    fn measure(&mut self, entry: &Entry) {
+        match entry.kind {
+            EntryKind::Opened | EntryKind::Resumed => self.active_since = Some(entry.at),
+            _ => {
+                if let Some(since) = self.active_since {
+                    self.elapsed += Duration::from_millis(entry.at.saturating_sub(since));
+                    self.active_since = (entry.kind != EntryKind::Paused).then_some(entry.at.max(since));
+                }
+            }
+        }
+    }
+}

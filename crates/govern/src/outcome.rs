@@ -1,0 +1,61 @@
+//! How a step came out.
+
+use crate::effect::Output;
+use comity_core::{Amounts, ApprovalId, ReasonCode, StepId, Timestamp};
+
+/// How a step came out. Refusal is an outcome, not an error.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It ended, and produced something.
+    Settled(Settled),
+    /// It ended, and failed.
+    Failed(Ended),
+    /// It was refused, and nothing was done.
+    Denied(Refusal),
+    /// A person has to decide first.
+    Held(Approval),
+    /// Nobody knows whether it happened; a person has to find out.
+    Unknown(Ended),
+}
+
+/// What a step produced and cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// What it produced.
+    pub output: Output,
+    /// What it cost.
+    pub usage: Amounts,
+    /// Whether this is the recorded outcome of an earlier process, and nothing was done now.
+    pub replayed: bool,
+}
+
+/// Why a step ended without a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The reason.
+    pub reason: ReasonCode,
+    /// The reason in words.
+    pub message: String,
+}
+
+/// Why a step was refused. An expected outcome: nothing was done and nothing was spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: ReasonCode,
+    /// The reason in words, with the limit beside the actual.
+    pub message: String,
+}
+
+/// A step that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// What to answer to.
+    pub id: ApprovalId,
+    /// The step.
+    pub step: StepId,
+    /// When it stops counting.
+    pub expires: Timestamp,
+    /// Why a person is asked.
+    pub message: String,
+}

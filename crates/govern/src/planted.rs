@@ -1,0 +1,54 @@
+//! Defects that can be planted, to prove that the simulator would find them.
+//!
+//! Compiled only with the feature `planted`; without it every question is answered "no" at compile time.
+
+/// A defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Defect {
+    /// The settlement is recorded before the effect runs.
+    SettleBeforeEffect = 1,
+    /// A settlement gives nothing of its hold back.
+    LostRelease = 2,
+    /// Commits are not fenced by the owner's epoch.
+    DoubleResume = 3,
+    /// A nested step holds on the accounts although its parent's hold covers it.
+    ChildHoldsTwice = 4,
+    /// Events leave before their entry is durable.
+    EarlyEvent = 5,
+}
+
+impl Defect {
+    /// Every defect.
+    pub const ALL: [Self; 5] =
+        [Self::SettleBeforeEffect, Self::LostRelease, Self::DoubleResume, Self::ChildHoldsTwice, Self::EarlyEvent];
+}
+
+#[cfg(feature = "planted")]
+mod active {
+    use super::Defect;
+    use std::cell::Cell;
+
+    thread_local! {
+        static ACTIVE: Cell<Option<Defect>> = const { Cell::new(None) };
+    }
+
+    /// Plants a defect on this thread, or takes it out.
+    pub fn plant(defect: Option<Defect>) {
+        ACTIVE.with(|active| active.set(defect));
+    }
+
+    /// Whether the defect is planted on this thread.
+    pub fn is(defect: Defect) -> bool {
+        ACTIVE.with(Cell::get) == Some(defect)
+    }
+}
+
+#[cfg(feature = "planted")]
+pub use active::{is, plant};
+
+/// Whether the defect is planted: never, in this build.
+#[cfg(not(feature = "planted"))]
+pub const fn is(_: Defect) -> bool {
+    false
+}

@@ -1,0 +1,298 @@
+//! One run in this process: who owns it, under which policy, and what it remembers.
+
+use crate::error::Error;
+use crate::gate::Inner;
+use crate::history::{History, Past};
+use crate::policy::Policy;
+use comity_core::{
+    Digest, Namespace, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp, Unit,
+};
+use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
+use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The statuses of a run that has not ended, by number.
+pub(crate) const ALIVE: &[u8] =
+    &[RunStatus::Running as u8, RunStatus::Waiting as u8, RunStatus::Interrupted as u8];
+
+/// What a run is opened with. Everything here is pinned in its first entry.
+pub struct Opening {
+    /// Who asks for it.
+    pub principal: Principal,
+    /// Which process owns it.
+    pub owner: Arc<str>,
+    /// The limits it runs under.
+    pub policy: Policy,
+    /// The workflow file.
+    pub source: Vec<u8>,
+    /// Whatever else the composition root must find again on resume.
+    pub setup: Vec<u8>,
+}
+
+/// One run in this process. Commits made through it carry its epoch.
+pub struct Run {
+    pub(crate) inner: Arc<Inner>,
+    id: RunId,
+    pub(crate) tenant: Tenant,
+    pub(crate) namespace: Namespace,
+    principal: Arc<str>,
+    pub(crate) policy: Policy,
+    pub(crate) policy_digest: Digest,
+    pub(crate) accounts: Arc<[AccountId]>,
+    epoch: u64,
+    /// Where the run's clock stood when this process began to work on it.
+    began: Duration,
+    elapsed_before: Duration,
+    state: Mutex<State>,
+    /// Rung whenever a hold of this run is given back.
+    pub(crate) released: tokio::sync::Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Settlements that are queued and not yet known to be durable.
+    pending: VecDeque<Ticket>,
+    failed: Option<Error>,
+    steps: HashMap<StepId, Past>,
+    in_flight: usize,
+}
+
+impl Run {
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        id: RunId,
+        principal: &Principal,
+        policy: Policy,
+        epoch: u64,
+        history: History,
+    ) -> Self {
+        let policy_digest = policy.digest();
+        let accounts = account::path(id, &principal.tenant, &principal.namespace);
+        let began = inner.world.clock.monotonic();
+        Self {
+            inner,
+            id,
+            tenant: principal.tenant.clone(),
+            namespace: principal.namespace.clone(),
+            principal: Arc::clone(&principal.id),
+            policy,
+            policy_digest,
+            accounts,
+            epoch,
+            began,
+            elapsed_before: history.elapsed,
+            state: Mutex::new(State { steps: history.steps, ..State::default() }),
+            released: tokio::sync::Notify::new(),
+        }
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// The limits it runs under.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How the steps stand that earlier processes, or this one, left unfinished or finished earlier.
+    pub fn past(&self) -> Vec<(StepId, Past)> {
+        self.state().steps.iter().map(|(id, past)| (*id, past.clone())).collect()
+    }
+
+    /// Records that a step can never begin.
+    pub fn skip(&self, step: &Step, reason: ReasonCode, message: &str) {
+        let mut entry = self.entry(EntryKind::Skipped);
+        entry.step = Some(StepRef::of(step, 0));
+        entry.reason = Some(reason);
+        let act = act_bytes(step);
+        self.later(vec![self.append(entry, &[(Slot::Act, &act), (Slot::Note, message.as_bytes())])]);
+    }
+
+    /// Stops for now; the run can be resumed. Waits until everything queued is durable.
+    pub async fn pause(&self, status: RunStatus) -> Result<(), Error> {
+        self.end(EntryKind::Paused, status).await
+    }
+
+    /// Ends the run. Waits until everything queued is durable.
+    pub async fn close(&self, status: RunStatus) -> Result<(), Error> {
+        self.end(EntryKind::Closed, status).await
+    }
+
+    async fn end(&self, kind: EntryKind, status: RunStatus) -> Result<(), Error> {
+        self.flush().await?;
+        let mut entry = self.entry(kind);
+        entry.status = Some(status);
+        let ops = vec![self.append(entry, &[]), Op::SetStatus(status as u8)];
+        let receipt = self.commit(Vec::new(), ops).await?;
+        receipt.map(drop).map_err(|refused| Error::of_refusal(self.id, &refused))
+    }
+
+    /// Waits until every settlement so far is durable. Errors if one of them was lost.
+    pub async fn flush(&self) -> Result<(), Error> {
+        loop {
+            let next = self.state().pending.pop_front();
+            let Some(ticket) = next else { break };
+            if let Err(error) = ticket.await {
+                self.state().failed.get_or_insert_with(|| Error::of_commit(self.id, error));
+            }
+        }
+        self.alive()
+    }
+
+    pub(crate) fn world(&self) -> &crate::world::World {
+        &self.inner.world
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of settlements that have become durable, or have not. Nothing follows a lost one.
+    fn alive(&self) -> Result<(), Error> {
+        let mut state = self.state();
+        while let Some(answer) = state.pending.front_mut().and_then(Ticket::take) {
+            state.pending.pop_front();
+            if let Err(error) = answer {
+                state.failed.get_or_insert_with(|| Error::of_commit(self.id, error));
+            }
+        }
+        state.failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// A fresh entry of this run.
+    pub(crate) fn entry(&self, kind: EntryKind) -> Entry {
+        let (tenant, namespace) = (self.tenant.clone(), self.namespace.clone());
+        Entry::new(kind, self.id, tenant, namespace, self.principal.to_string().into(), self.now())
+    }
+
+    pub(crate) fn append(&self, entry: Entry, texts: &[(Slot, &[u8])]) -> Op {
+        Op::Append(seal(entry, texts, &*self.world().entropy))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.world().clock.now()
+    }
+
+    pub(crate) fn build(&self, expect: Vec<Expect>, ops: Vec<Op>) -> Commit {
+        let fenced = !crate::planted::is(crate::planted::Defect::DoubleResume);
+        let fence = if fenced { Fence::Epoch(self.epoch) } else { Fence::Anyone };
+        Commit { tenant: self.tenant.clone(), run: self.id, fence, at: self.now(), expect, ops }
+    }
+
+    /// Commits, and waits until it is durable or refused.
+    pub(crate) async fn commit(&self, expect: Vec<Expect>, ops: Vec<Op>) -> Result<Result<Receipt, Refused>, Error> {
+        self.alive()?;
+        let ticket = self.inner.store.queue(self.build(expect, ops));
+        self.answered(ticket.await)
+    }
+
+    /// What an answer to one of this run's commits means.
+    pub(crate) fn answered(
+        &self,
+        answer: Result<Receipt, comity_store::CommitError>,
+    ) -> Result<Result<Receipt, Refused>, Error> {
+        match answer {
+            Ok(receipt) => Ok(Ok(receipt)),
+            Err(comity_store::CommitError::Refused(refused @ (Refused::Fenced(_) | Refused::Broken | Refused::NoRun))) => {
+                let error = self.alive().err().unwrap_or_else(|| Error::of_refusal(self.id, &refused));
+                Err(self.stop(error))
+            }
+            Err(comity_store::CommitError::Refused(refused)) => Ok(Err(refused)),
+            Err(comity_store::CommitError::Failed(error)) => Err(self.stop(Error::Store(error))),
+        }
+    }
+
+    /// Lets nothing follow. Returns what everything that tries is told.
+    fn stop(&self, error: Error) -> Error {
+        self.released.notify_waiters();
+        self.state().failed.get_or_insert(error).clone()
+    }
+
+    /// Queues a commit that the next one waited for carries along.
+    pub(crate) fn later(&self, ops: Vec<Op>) {
+        self.owe(self.inner.store.queue(self.build(Vec::new(), ops)));
+    }
+
+    /// Takes charge of a settlement's ticket: it is asked after before anything else of the run.
+    pub(crate) fn owe(&self, ticket: Ticket) {
+        self.state().pending.push_back(ticket);
+    }
+
+    /// Errors if a settlement was lost.
+    pub(crate) fn flush_errors(&self) -> Result<(), Error> {
+        self.alive()
+    }
+
+    pub(crate) fn recall(&self, step: StepId) -> Option<Past> {
+        self.state().steps.get(&step).cloned()
+    }
+
+    pub(crate) fn remember(&self, step: StepId, past: Past) {
+        self.state().steps.insert(step, past);
+    }
+
+    pub(crate) fn forget(&self, step: StepId) {
+        self.state().steps.remove(&step);
+    }
+
+    pub(crate) fn begin(&self) {
+        self.state().in_flight += 1;
+    }
+
+    pub(crate) fn done(&self) {
+        let mut state = self.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        drop(state);
+        self.released.notify_waiters();
+    }
+
+    /// Whether a step of the run itself is under way, whose hold will come back.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.state().in_flight > 0
+    }
+
+    /// How long the run has been under way, waiting for people left out.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.elapsed_before + self.world().clock.monotonic().saturating_sub(self.began)
+    }
+
+    /// How long a step may take: its own limit, the policy's, or what is left of the run's time.
+    pub(crate) fn time_for(&self, step: &Step) -> Duration {
+        let left = self.policy.timeout.saturating_sub(self.elapsed());
+        let own = step.timeout.or(self.policy.step_timeout).unwrap_or(left);
+        own.min(left)
+    }
+}
+
+/// The act as it is recorded: `{"input":…,"name":…}`.
+pub(crate) fn act_bytes(step: &Step) -> Vec<u8> {
+    let name = serde_json::Value::from(&*step.name).to_string();
+    let mut out = Vec::with_capacity(step.input.len() + name.len() + 20);
+    out.extend_from_slice(b"{\"input\":");
+    out.extend_from_slice(&step.input);
+    out.extend_from_slice(b",\"name\":");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'}');
+    out
+}
+
+/// A duration as an amount, rounded up to the millisecond, at most the largest.
+pub(crate) fn millis(span: Duration) -> u64 {
+    let whole = span.as_nanos().div_ceil(1_000_000);
+    u64::try_from(whole).unwrap_or(comity_core::Amounts::MAX).min(comity_core::Amounts::MAX)
+}
+
+/// The first unit in which a hold does not fit, with the account's label.
+pub(crate) fn shortfall(cell: &comity_store::AccountCell, unit: Unit) -> crate::check::Shortfall {
+    crate::check::Shortfall {
+        account: cell.label.to_string(),
+        unit,
+        left: cell.left(),
+        caps: cell.caps,
+        frozen: cell.frozen,
+    }
+}

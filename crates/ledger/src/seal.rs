@@ -1,0 +1,17 @@
+//! Turns an entry and its texts into what the store appends.
+
+use crate::entry::Entry;
+use crate::payload::{Slot, encode};
+use comity_core::Entropy;
+use comity_store::Append;
+
+/// Salts, commits to and encodes the texts, and spells the entry out. Slots must differ.
+pub fn seal(mut entry: Entry, texts: &[(Slot, &[u8])], entropy: &dyn Entropy) -> Append {
+    let mut payloads = Vec::with_capacity(texts.len());
+    for (slot, text) in texts {
+        let (payload, digest) = encode(*slot, text, entropy);
+        entry.payloads.set(*slot, digest);
+        payloads.push(payload);
+    }
+    Append { body: entry.to_bytes(), payloads }
+}

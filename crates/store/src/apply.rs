@@ -1,0 +1,311 @@
+//! Decides, without I/O, what a batch of commits changes. Every backend runs this same function.
+
+use crate::cells::{AccountCell, ApprovalCell, BreakerCell, RunCell};
+use crate::commit::{
+    AccountId, Append, ApprovalState, Commit, Expect, Fence, MAX_OPS, MAX_PAYLOADS, Op, Payload, Receipt, Refused,
+};
+use crate::rows::GENESIS;
+use comity_core::{Amounts, ApprovalId, Digest, RunId, Tenant};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Links an entry to the one before it: `(hash before, sequence number, body) -> hash`.
+pub type Link = fn(&Digest, u64, &[u8]) -> Digest;
+
+/// The rows a batch may look at: loaded before, changed by [`Cells::apply`], written back after.
+#[derive(Default)]
+pub struct Cells {
+    /// Runs by id; `None` means "looked for, and not there".
+    pub runs: HashMap<RunId, Option<RunCell>>,
+    /// Accounts by id.
+    pub accounts: HashMap<AccountId, Option<AccountCell>>,
+    /// Approvals by id.
+    pub approvals: HashMap<ApprovalId, Option<ApprovalCell>>,
+    /// Number for the next new run.
+    pub next_run: i64,
+    /// Number for the next entry.
+    pub next_entry: i64,
+}
+
+/// What has to be written, after a batch was applied.
+#[derive(Default)]
+pub struct Writes {
+    /// New entries, in order.
+    pub entries: Vec<NewEntry>,
+    /// Runs that changed; `true` when the run is new.
+    pub runs: Vec<(RunId, bool)>,
+    /// Accounts that changed; `true` when the account is new.
+    pub accounts: Vec<(AccountId, bool)>,
+    /// Approvals that changed; `true` when the approval is new.
+    pub approvals: Vec<(ApprovalId, bool)>,
+    /// Breakers, as they shall be.
+    pub breakers: Vec<(Tenant, Arc<str>, BreakerCell)>,
+}
+
+impl Writes {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.runs.is_empty()
+            && self.accounts.is_empty()
+            && self.approvals.is_empty()
+            && self.breakers.is_empty()
+    }
+}
+
+/// An entry with everything that is given inside the transaction.
+pub struct NewEntry {
+    /// Row number.
+    pub id: i64,
+    /// Number of its run.
+    pub run: i64,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Place in the chain.
+    pub seq: u64,
+    /// Body, as hashed.
+    pub body: Vec<u8>,
+    /// Its hash.
+    pub hash: Digest,
+    /// Texts beside it.
+    pub payloads: Vec<Payload>,
+}
+
+/// The rows one commit has changed so far; dropped whole when it is refused.
+#[derive(Default)]
+struct Draft {
+    run: Option<(RunCell, bool)>,
+    accounts: Vec<(AccountId, AccountCell, bool)>,
+    approvals: Vec<(ApprovalId, ApprovalCell, bool)>,
+    breakers: Vec<(Tenant, Arc<str>, BreakerCell)>,
+    entries: Vec<NewEntry>,
+    receipt: Receipt,
+}
+
+impl Cells {
+    /// Applies one commit, or leaves everything as it was and says why.
+    ///
+    /// Every row the commit names must have been loaded; one that was not counts as absent.
+    pub fn apply(&mut self, commit: Commit, link: Link, writes: &mut Writes) -> Result<Receipt, Refused> {
+        if commit.ops.len() > MAX_OPS {
+            return Err(Refused::Malformed("a commit holds at most 64 operations"));
+        }
+        let mut draft = Draft { run: self.fenced_run(&commit)?, ..Draft::default() };
+        for expect in &commit.expect {
+            self.expect(expect, &draft)?;
+        }
+        let Commit { tenant, run, at, ops, .. } = commit;
+        for op in ops {
+            self.change(op, &tenant, run, at, link, &mut draft)?;
+        }
+        let Some((row, _)) = &mut draft.run else { return Err(Refused::NoRun) };
+        row.updated = at;
+        draft.receipt.epoch = row.epoch;
+        Ok(self.keep(run, draft, writes))
+    }
+
+    /// The run's row if the fence lets this commit pass; `None` when the commit is to make it.
+    fn fenced_run(&self, commit: &Commit) -> Result<Option<(RunCell, bool)>, Refused> {
+        let stored = self.runs.get(&commit.run).and_then(Option::as_ref);
+        let run = match (stored, commit.fence) {
+            (Some(_), Fence::New) => return Err(Refused::RunExists),
+            (None, Fence::New) => return Ok(None),
+            (None, _) => return Err(Refused::NoRun),
+            (Some(run), _) if run.tenant != commit.tenant => return Err(Refused::NoRun),
+            (Some(run), Fence::Epoch(epoch)) if run.epoch != epoch => return Err(Refused::Fenced(run.clone())),
+            (Some(run), _) => run,
+        };
+        Ok(Some((run.clone(), false)))
+    }
+
+    fn expect(&self, expect: &Expect, draft: &Draft) -> Result<(), Refused> {
+        match expect {
+            Expect::Approval(id, state) => {
+                let approval = self.approvals.get(id).and_then(Option::as_ref);
+                match approval {
+                    Some(cell) if cell.state == *state => Ok(()),
+                    other => Err(Refused::Approval(other.cloned())),
+                }
+            }
+            Expect::Status(allowed) => {
+                let status = draft.run.as_ref().map_or(0, |(run, _)| run.status);
+                if allowed.contains(&status) { Ok(()) } else { Err(Refused::Status(status)) }
+            }
+        }
+    }
+
+    fn change(
+        &self,
+        op: Op,
+        tenant: &Tenant,
+        run: RunId,
+        at: comity_core::Timestamp,
+        link: Link,
+        draft: &mut Draft,
+    ) -> Result<(), Refused> {
+        match op {
+            Op::OpenRun { namespace, owner } => {
+                if draft.run.is_some() {
+                    return Err(Refused::RunExists);
+                }
+                let fresh = RunCell {
+                    key: self.next_run,
+                    tenant: tenant.clone(),
+                    namespace,
+                    epoch: 1,
+                    owner,
+                    status: 0,
+                    next_seq: 0,
+                    head: GENESIS,
+                    opened: at,
+                    updated: at,
+                };
+                draft.run = Some((fresh, true));
+            }
+            Op::TakeOver { from, owner } => {
+                let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
+                if row.epoch != from {
+                    return Err(Refused::Fenced(row.clone()));
+                }
+                row.epoch = row.epoch.checked_add(1).ok_or(Refused::Malformed("epoch out of range"))?;
+                row.owner = owner;
+            }
+            Op::SetStatus(status) => draft.run.as_mut().ok_or(Refused::NoRun)?.0.status = status,
+            Op::Append(append) => self.append(append, tenant, link, draft)?,
+            Op::EnsureAccount { account, label, caps } => self.ensure_account(account, label, caps, tenant, draft),
+            Op::Hold { accounts, amounts } => {
+                for id in accounts.iter() {
+                    hold(self.account(*id, tenant, draft)?, *id, &amounts)?;
+                }
+            }
+            Op::Settle { accounts, held, spent } => {
+                for id in accounts.iter() {
+                    settle(self.account(*id, tenant, draft)?, &held, &spent)?;
+                }
+            }
+            Op::Freeze(id) => self.account(id, tenant, draft)?.frozen = true,
+            Op::AskApproval { approval, step, binding, expires } => {
+                let row = &draft.run.as_ref().ok_or(Refused::NoRun)?.0;
+                let (key, asked) = (row.key, row.next_seq.saturating_sub(1));
+                if let Some(Some(known)) = self.approvals.get(&approval) {
+                    return Err(Refused::Approval(Some(known.clone())));
+                }
+                let state = ApprovalState::Pending;
+                let cell = ApprovalCell { run: key, run_id: run, step, binding, state, expires, asked };
+                draft.approvals.push((approval, cell, true));
+            }
+            Op::SetApproval(id, state) => {
+                let known = self.approvals.get(&id).and_then(Option::as_ref).ok_or(Refused::Approval(None))?;
+                draft.approvals.push((id, ApprovalCell { state, ..known.clone() }, false));
+            }
+            Op::SetBreaker { endpoint, breaker } => draft.breakers.push((tenant.clone(), endpoint, breaker)),
+        }
+        Ok(())
+    }
+
+    fn append(&self, append: Append, tenant: &Tenant, link: Link, draft: &mut Draft) -> Result<(), Refused> {
+        if append.payloads.len() > MAX_PAYLOADS {
+            return Err(Refused::Malformed("an entry carries at most 8 payloads"));
+        }
+        let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
+        let offset = i64::try_from(draft.entries.len()).unwrap_or(i64::MAX);
+        let id = self.next_entry.checked_add(offset).ok_or(Refused::Malformed("row number out of range"))?;
+        let seq = row.next_seq;
+        row.head = link(&row.head, seq, &append.body);
+        row.next_seq = seq.checked_add(1).ok_or(Refused::Malformed("sequence out of range"))?;
+        draft.receipt.entries.push((seq, row.head));
+        draft.entries.push(NewEntry {
+            id,
+            run: row.key,
+            tenant: tenant.clone(),
+            seq,
+            body: append.body,
+            hash: row.head,
+            payloads: append.payloads,
+        });
+        Ok(())
+    }
+
+    fn ensure_account(
+        &self,
+        id: AccountId,
+        label: Arc<str>,
+        caps: Amounts,
+        tenant: &Tenant,
+        draft: &mut Draft,
+    ) {
+        let known = self.accounts.get(&id).is_some_and(Option::is_some);
+        if !known && !draft.accounts.iter().any(|(other, ..)| *other == id) {
+            let (held, spent) = (Amounts::ZERO, Amounts::ZERO);
+            let fresh = AccountCell { label, tenant: tenant.clone(), caps, held, spent, frozen: false };
+            draft.accounts.push((id, fresh, true));
+        }
+    }
+
+    /// The account as this commit has left it so far, ready to be changed.
+    fn account<'d>(
+        &self,
+        id: AccountId,
+        tenant: &Tenant,
+        draft: &'d mut Draft,
+    ) -> Result<&'d mut AccountCell, Refused> {
+        let at = match draft.accounts.iter().position(|(other, ..)| *other == id) {
+            Some(at) => at,
+            None => {
+                let stored = self.accounts.get(&id).and_then(Option::as_ref);
+                let stored = stored.filter(|cell| cell.tenant == *tenant).ok_or(Refused::NoAccount(id))?;
+                draft.accounts.push((id, stored.clone(), false));
+                draft.accounts.len() - 1
+            }
+        };
+        draft.accounts.get_mut(at).map(|(_, cell, _)| cell).ok_or(Refused::NoAccount(id))
+    }
+
+    /// Makes the draft the truth of this batch.
+    fn keep(&mut self, run: RunId, draft: Draft, writes: &mut Writes) -> Receipt {
+        let mut receipt = draft.receipt;
+        if let Some((row, new)) = draft.run {
+            self.next_run += i64::from(new);
+            self.runs.insert(run, Some(row));
+            mark(&mut writes.runs, run, new);
+        }
+        for (id, cell, new) in draft.accounts {
+            receipt.accounts.push((id, cell.clone()));
+            self.accounts.insert(id, Some(cell));
+            mark(&mut writes.accounts, id, new);
+        }
+        for (id, cell, new) in draft.approvals {
+            self.approvals.insert(id, Some(cell));
+            mark(&mut writes.approvals, id, new);
+        }
+        self.next_entry += i64::try_from(draft.entries.len()).unwrap_or(i64::MAX);
+        writes.entries.extend(draft.entries);
+        writes.breakers.extend(draft.breakers);
+        receipt
+    }
+}
+
+/// Remembers that a row has to be written; a row that is new stays new however often it changes.
+fn mark<K: PartialEq>(list: &mut Vec<(K, bool)>, key: K, new: bool) {
+    if !list.iter().any(|(known, _)| *known == key) {
+        list.push((key, new));
+    }
+}
+
+fn hold(account: &mut AccountCell, id: AccountId, amounts: &Amounts) -> Result<(), Refused> {
+    if account.frozen {
+        return Err(Refused::Frozen(id));
+    }
+    if let Some(unit) = account.lacks(amounts) {
+        return Err(Refused::Insufficient { account: account.clone(), id, unit });
+    }
+    account.held = account.held.checked_add(amounts).ok_or(Refused::Malformed("hold out of range"))?;
+    Ok(())
+}
+
+fn settle(account: &mut AccountCell, held: &Amounts, spent: &Amounts) -> Result<(), Refused> {
+    account.held =
+        account.held.checked_sub(held).ok_or(Refused::Malformed("more is given back than is held"))?;
+    account.spent = account.spent.checked_add(spent).ok_or(Refused::Malformed("spending out of range"))?;
+    Ok(())
+}

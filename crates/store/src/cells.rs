@@ -1,0 +1,89 @@
+//! The small rows that commits compare and change.
+
+use crate::commit::ApprovalState;
+use comity_core::{Amounts, Digest, Namespace, RunId, StepId, Tenant, Timestamp, Unit};
+use std::sync::Arc;
+
+/// One run's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunCell {
+    /// The number that entries refer to it by.
+    pub key: i64,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Division of the tenant.
+    pub namespace: Namespace,
+    /// Raised at every change of owner.
+    pub epoch: u64,
+    /// Which process owns it.
+    pub owner: Arc<str>,
+    /// Where it stands, as the rooms above number it.
+    pub status: u8,
+    /// Entries appended so far; the next one gets this number.
+    pub next_seq: u64,
+    /// Hash of the last entry.
+    pub head: Digest,
+    /// When it was opened.
+    pub opened: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+}
+
+/// One account's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountCell {
+    /// What people call it.
+    pub label: Arc<str>,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The most that `held + spent` may be.
+    pub caps: Amounts,
+    /// Reserved.
+    pub held: Amounts,
+    /// Booked.
+    pub spent: Amounts,
+    /// Whether further holds are refused.
+    pub frozen: bool,
+}
+
+impl AccountCell {
+    /// What a further hold may take.
+    pub fn left(&self) -> Amounts {
+        self.caps.saturating_sub(&self.held).saturating_sub(&self.spent)
+    }
+
+    /// The unit in which `amounts` does not fit, if there is one.
+    pub fn lacks(&self, amounts: &Amounts) -> Option<Unit> {
+        amounts.exceeds(&self.left())
+    }
+}
+
+/// One approval's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalCell {
+    /// The number of the run it belongs to.
+    pub run: i64,
+    /// The run.
+    pub run_id: RunId,
+    /// The step it is about.
+    pub step: StepId,
+    /// What exactly was asked for.
+    pub binding: Digest,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// When it stops counting.
+    pub expires: Timestamp,
+    /// The entry that asked for it, by its place in the chain.
+    pub asked: u64,
+}
+
+/// One endpoint's circuit breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BreakerCell {
+    /// Failures in the window.
+    pub failures: u32,
+    /// When the window began.
+    pub window: Timestamp,
+    /// When it opened, if it is open.
+    pub opened: Option<Timestamp>,
+}

@@ -1,0 +1,110 @@
+//! Brings a database's schema up to date: numbered texts, each applied once, whole, under its checksum.
+
+use super::{APPLICATION, fail};
+use crate::error::Error;
+use comity_core::{Digest, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+
+/// Every migration, oldest first. A text that has been released is never changed.
+const MIGRATIONS: &[(u64, &str, &str)] = &[(1, "path", include_str!("../migrations/0001_path.sql"))];
+
+fn checksum(text: &str) -> String {
+    Digest::of(&[b"comity/migration/v1\n", text.as_bytes()]).hex()
+}
+
+/// Applies what is missing. Each migration and its record are one transaction, so a kill leaves either
+/// both or neither.
+pub fn bring_up(connection: &mut Connection, path: &Path, now: Timestamp) -> Result<(), Error> {
+    let patience = Duration::from_secs(5);
+    let fail = |error| fail::explain(error, path, patience);
+    refuse_foreign(connection, path)?;
+    if recorded(connection).map_err(fail)?.len() < MIGRATIONS.len() {
+        apply_missing(connection, path, now)?;
+    }
+    check(&recorded(connection).map_err(fail)?)
+}
+
+fn apply_missing(connection: &mut Connection, path: &Path, now: Timestamp) -> Result<(), Error> {
+    let fail = |error| fail::explain(error, path, Duration::from_secs(5));
+    let write = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+    write
+        .execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION};
+             CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,
+                 checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT;"
+        ))
+        .map_err(fail)?;
+    // Another process may have been first: what counts is what stands under the write lock.
+    let done = recorded(&write).map_err(fail)?;
+    for (version, name, text) in MIGRATIONS {
+        if done.iter().any(|(known, _)| known == version) {
+            continue;
+        }
+        write.execute_batch(text).map_err(fail)?;
+        write
+            .execute(
+                "INSERT INTO migrations VALUES (?1, ?2, ?3, ?4)",
+                (*version as i64, name, checksum(text), now.millis() as i64),
+            )
+            .map_err(fail)?;
+    }
+    write.commit().map_err(fail)
+}
+
+fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let fail = |error| fail::explain(error, path, Duration::from_secs(5));
+    let application: i64 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(fail)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    if application == APPLICATION || (application == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(Error::Foreign { path: path.to_owned() })
+}
+
+fn recorded(connection: &Connection) -> rusqlite::Result<Vec<(u64, String)>> {
+    let there: i64 = connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'",
+        [],
+        |row| row.get(0),
+    )?;
+    if there == 0 {
+        return Ok(Vec::new());
+    }
+    let mut query = connection.prepare("SELECT version, checksum FROM migrations ORDER BY version")?;
+    let rows = query.query_map([], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
+    rows.collect()
+}
+
+fn check(applied: &[(u64, String)]) -> Result<(), Error> {
+    for (found, sum) in applied {
+        match MIGRATIONS.iter().find(|(version, ..)| version == found) {
+            None => return Err(Error::Newer { found: *found, known: MIGRATIONS.len() as u64 }),
+            Some((version, _, text)) if checksum(text) != *sum => {
+                return Err(Error::Migration {
+                    version: *version,
+                    applied: sum.clone(),
+                    known: checksum(text),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_newer_schema_and_a_changed_text() {
+        let (_, _, text) = MIGRATIONS[0];
+        assert!(check(&[(1, checksum(text))]).is_ok());
+        assert!(matches!(check(&[(1, checksum("x"))]), Err(Error::Migration { version: 1, .. })));
+        assert!(matches!(check(&[(99, String::new())]), Err(Error::Newer { found: 99, .. })));
+    }
+}

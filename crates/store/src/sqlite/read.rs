@@ -1,0 +1,252 @@
+//! Reads: each names a tenant, touches an index, and returns at most a page.
+
+use super::write::{account_cell, approval_cell, loaded, run_cell, stored};
+use super::{Inner, Store, fail};
+use crate::cells::{BreakerCell, RunCell};
+use crate::commit::{AccountId, MAX_PAYLOADS};
+use crate::error::Error;
+use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
+use comity_core::{ApprovalId, RunId, Tenant, Timestamp};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
+use std::sync::PoisonError;
+
+/// Columns as `run_cell` reads them.
+pub const RUN_BY_ID: &str = "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms,
+    updated_ms FROM runs WHERE id = ?1";
+
+/// Columns as `account_cell` reads them.
+pub const ACCOUNT_BY_ID: &str = "SELECT tenant, label, cap_micro_usd, cap_millis, cap_steps, cap_tokens,
+    held_micro_usd, held_millis, held_steps, held_tokens, spent_micro_usd, spent_millis, spent_steps,
+    spent_tokens, frozen FROM accounts WHERE id = ?1";
+
+/// Columns as `approval_cell` reads them.
+pub const APPROVAL_BY_ID: &str = "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq
+    FROM approvals a JOIN runs r ON r.key = a.run WHERE a.id = ?1";
+
+/// The most rows one read returns.
+pub const PAGE: usize = 1_000;
+
+impl Inner {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let fail = |error| fail::explain(error, &self.path, self.patience);
+        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => self.reader().map_err(fail)?,
+        };
+        let result = query(&connection).map_err(fail);
+        let mut pool = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.len() < 4 {
+            pool.push(connection);
+        }
+        result
+    }
+
+    fn reader(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(self.patience)?;
+        connection.execute_batch("PRAGMA cache_size = -8000; PRAGMA trusted_schema = OFF;")?;
+        Ok(connection)
+    }
+}
+
+impl Store {
+    /// One run of this tenant.
+    pub async fn run(&self, tenant: &Tenant, run: RunId) -> Result<Option<RunCell>, Error> {
+        let found = self.inner.read(|connection| {
+            connection.prepare_cached(RUN_BY_ID)?.query_row([&run.bytes()[..]], run_cell).optional()
+        })?;
+        Ok(found.filter(|cell| cell.tenant == *tenant))
+    }
+
+    /// This tenant's runs, newest first, older than `before` (a run's key), at most a page.
+    pub async fn runs(&self, tenant: &Tenant, before: Option<i64>, limit: usize) -> Result<Vec<RunRow>, Error> {
+        self.inner.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms, updated_ms, id
+                 FROM runs WHERE tenant = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3",
+            )?;
+            let limit = limit.min(PAGE) as i64;
+            let rows = query.query_map((tenant.as_str(), before.unwrap_or(i64::MAX), limit), |row| {
+                let id: Vec<u8> = row.get(10)?;
+                let id = super::write::parsed(row, 10, RunId::from_slice(&id))?;
+                Ok(RunRow { id, cell: run_cell(row)? })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// A run's entries from `from` on, with their payloads, handed to `visit` one by one; at most a page.
+    /// Returns how many there were.
+    ///
+    /// The tenant is not part of the condition here: whoever names a [`RunCell`] has read it as its tenant.
+    pub async fn entries(
+        &self,
+        run: &RunCell,
+        from: u64,
+        limit: usize,
+        mut visit: impl FnMut(EntryRow) + Send,
+    ) -> Result<usize, Error> {
+        self.inner.read(|connection| {
+            let mut entries = connection.prepare_cached(
+                "SELECT id, tenant, seq, body, hash FROM entries WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+            )?;
+            let mut payloads = connection.prepare_cached(
+                "SELECT id, tenant, codec, subject, salt, body FROM payloads WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+            )?;
+            let mut rows = entries.query((run.key, stored(from), limit.min(PAGE) as i64))?;
+            let mut count = 0;
+            while let Some(row) = rows.next()? {
+                let mut entry = entry_row(row)?;
+                entry.payloads = payload_rows(&mut payloads, entry.id)?;
+                visit(entry);
+                count += 1;
+            }
+            Ok(count)
+        })
+    }
+
+    /// One approval of this tenant.
+    pub async fn approval(&self, tenant: &Tenant, id: ApprovalId) -> Result<Option<ApprovalRow>, Error> {
+        self.inner.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq FROM approvals a
+                 JOIN runs r ON r.key = a.run WHERE a.id = ?1 AND a.tenant = ?2",
+            )?;
+            let cell =
+                query.query_row((&id.bytes()[..], tenant.as_str()), |row| approval_cell(row, 0)).optional()?;
+            Ok(cell.map(|cell| ApprovalRow { id, cell }))
+        })
+    }
+
+    /// The approvals of one run, in no particular order.
+    pub async fn approvals(&self, run: &RunCell) -> Result<Vec<ApprovalRow>, Error> {
+        self.inner.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq, a.id FROM approvals a
+                 JOIN runs r ON r.key = a.run WHERE a.run = ?1",
+            )?;
+            let rows = query.query_map([run.key], |row| {
+                let id: Vec<u8> = row.get(7)?;
+                let id = super::write::parsed(row, 7, ApprovalId::from_slice(&id))?;
+                Ok(ApprovalRow { id, cell: approval_cell(row, 0)? })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// One account of this tenant.
+    pub async fn account(&self, tenant: &Tenant, id: AccountId) -> Result<Option<AccountRow>, Error> {
+        let found = self.inner.read(|connection| {
+            let mut query = connection.prepare_cached(ACCOUNT_BY_ID)?;
+            query.query_row([&id.0[..]], |row| account_cell(row, 0)).optional()
+        })?;
+        Ok(found.filter(|cell| cell.tenant == *tenant).map(|cell| AccountRow { id, cell }))
+    }
+
+    /// This tenant's accounts after `after`, at most a page, in the order of their ids.
+    pub async fn accounts(&self, tenant: &Tenant, after: Option<AccountId>) -> Result<Vec<AccountRow>, Error> {
+        self.inner.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT tenant, label, cap_micro_usd, cap_millis, cap_steps, cap_tokens, held_micro_usd,
+                     held_millis, held_steps, held_tokens, spent_micro_usd, spent_millis, spent_steps,
+                     spent_tokens, frozen, id
+                 FROM accounts WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+            )?;
+            let from = after.map_or(Vec::new(), |id| id.0.to_vec());
+            let rows = query.query_map((tenant.as_str(), from, PAGE as i64), |row| {
+                let id: Vec<u8> = row.get(15)?;
+                let id = super::write::parsed(row, 15, id.try_into().ok().map(AccountId))?;
+                Ok(AccountRow { id, cell: account_cell(row, 0)? })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The circuit breaker of one endpoint; closed and empty when it never failed.
+    pub async fn breaker(&self, tenant: &Tenant, endpoint: &str) -> Result<BreakerCell, Error> {
+        let found = self.inner.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT failures, window_ms, opened_ms FROM breakers WHERE tenant = ?1 AND endpoint = ?2",
+            )?;
+            query.query_row((tenant.as_str(), endpoint), breaker_cell).optional()
+        })?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Counts what there is, and finds what belongs to nothing. Reads whole tables.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        self.inner.read(|connection| {
+            let count = |sql: &str| connection.query_row(sql, [], |row| loaded(row, 0));
+            let stray_entry = "SELECT e.id, e.seq FROM entries e LEFT JOIN runs r ON r.key = e.run
+                               WHERE r.key IS NULL ORDER BY e.id LIMIT 1";
+            let stray_payload = "SELECT p.id FROM payloads p LEFT JOIN entries e ON e.id = p.id / ?1
+                                 WHERE e.id IS NULL ORDER BY p.id LIMIT 1";
+            Ok(Totals {
+                entries: count("SELECT count(*) FROM entries")?,
+                payloads: count("SELECT count(*) FROM payloads")?,
+                last_entry: connection.query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| row.get(0))?,
+                stray_entry: connection
+                    .query_row(stray_entry, [], |row| Ok((row.get(0)?, loaded(row, 1)?)))
+                    .optional()?,
+                stray_payload: connection.query_row(stray_payload, [MAX_PAYLOADS as i64], |row| row.get(0)).optional()?,
+            })
+        })
+    }
+
+    /// The tenants that have runs, in order.
+    pub async fn tenants(&self) -> Result<Vec<String>, Error> {
+        self.inner.read(|connection| {
+            let mut query = connection.prepare("SELECT DISTINCT tenant FROM runs ORDER BY tenant")?;
+            let rows = query.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Asks SQLite to check the file's structure; the first complaint, if there is one.
+    pub async fn integrity(&self) -> Result<Option<String>, Error> {
+        self.inner.read(|connection| {
+            let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            Ok((verdict != "ok").then_some(verdict))
+        })
+    }
+}
+
+fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
+    Ok(EntryRow {
+        id: row.get(0)?,
+        tenant: row.get(1)?,
+        seq: loaded(row, 2)?,
+        body: row.get(3)?,
+        hash: row.get(4)?,
+        payloads: Vec::new(),
+    })
+}
+
+fn payload_rows(query: &mut Statement<'_>, entry: i64) -> rusqlite::Result<Vec<PayloadRow>> {
+    let slots = MAX_PAYLOADS as i64;
+    let Some(first) = entry.checked_mul(slots) else { return Ok(Vec::new()) };
+    let rows = query.query_map((first, first + slots - 1), |row| {
+        let id: i64 = row.get(0)?;
+        Ok(PayloadRow {
+            slot: u8::try_from(id - first).unwrap_or(u8::MAX),
+            tenant: row.get(1)?,
+            codec: row.get(2)?,
+            subject: row.get(3)?,
+            salt: row.get(4)?,
+            body: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn breaker_cell(row: &Row<'_>) -> rusqlite::Result<BreakerCell> {
+    Ok(BreakerCell {
+        failures: row.get(0)?,
+        window: Timestamp::from_millis(loaded(row, 1)?),
+        opened: row.get::<_, Option<i64>>(2)?.map(|at| Timestamp::from_millis(at.unsigned_abs())),
+    })
+}

@@ -1,0 +1,397 @@
+//! Executes batches: load the rows they name, apply them purely, write what changed, commit once.
+
+use super::checkpoint::Backlog;
+use super::fail;
+use crate::apply::{Cells, Link, Writes};
+use crate::cells::{AccountCell, ApprovalCell, RunCell};
+use crate::commit::{AccountId, ApprovalState, Commit, Expect, Fence, Op, Receipt, Refused};
+use crate::error::{CommitError, Error};
+use crate::queue::Worker;
+use comity_core::{Amounts, ApprovalId, Digest, Point, Points, RunId, StepId, Tenant, Timestamp};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The one connection that writes.
+pub struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    link: Link,
+    points: Arc<dyn Points>,
+    committed: tokio::sync::watch::Sender<u64>,
+    backlog: Backlog,
+    /// Runs whose owner lost a commit at this epoch: later commits of that owner are refused, because
+    /// they were decided in the belief that the lost one would be there.
+    broken: HashMap<RunId, u64>,
+}
+
+type Answer = Result<Receipt, CommitError>;
+
+impl Worker for Writer {
+    type Job = Commit;
+    type Done = Answer;
+
+    fn run(&mut self, jobs: Vec<Commit>) -> Vec<Answer> {
+        let owners: Vec<(RunId, Fence)> = jobs.iter().map(|job| (job.run, job.fence)).collect();
+        match self.transact(jobs) {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.roll_back();
+                let error = fail::explain(error, &self.path, Duration::from_secs(5));
+                owners.into_iter().map(|owner| self.lose(owner, &error)).collect()
+            }
+        }
+    }
+
+    fn recover(&mut self) -> Answer {
+        self.roll_back();
+        Err(CommitError::Failed(Error::Panicked))
+    }
+}
+
+impl Writer {
+    /// Takes a migrated connection.
+    pub fn new(
+        connection: Connection,
+        path: &Path,
+        link: Link,
+        points: Arc<dyn Points>,
+        committed: tokio::sync::watch::Sender<u64>,
+        backlog: Backlog,
+    ) -> Self {
+        Self { connection, path: path.to_owned(), link, points, committed, backlog, broken: HashMap::new() }
+    }
+
+    fn transact(&mut self, jobs: Vec<Commit>) -> rusqlite::Result<Vec<Answer>> {
+        self.statement("BEGIN IMMEDIATE")?.execute([])?;
+        let mut cells = Cells::default();
+        for job in &jobs {
+            self.load(job, &mut cells)?;
+        }
+        cells.next_run = self.statement("SELECT coalesce(max(key), 0) + 1 FROM runs")?.query_row([], first)?;
+        cells.next_entry =
+            self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?;
+        let mut writes = Writes::default();
+        let answers: Vec<Answer> = jobs.into_iter().map(|job| self.apply(job, &mut cells, &mut writes)).collect();
+        if writes.is_empty() {
+            self.statement("ROLLBACK")?.execute([])?;
+            return Ok(answers);
+        }
+        self.write(&writes, &cells)?;
+        self.points.reach(Point::BeforeCommit);
+        self.statement("COMMIT")?.execute([])?;
+        self.points.reach(Point::AfterCommit);
+        self.committed.send_modify(|count| *count = count.wrapping_add(1));
+        self.backlog.committed();
+        Ok(answers)
+    }
+
+    fn apply(&mut self, job: Commit, cells: &mut Cells, writes: &mut Writes) -> Answer {
+        let takes_over = job.ops.iter().any(|op| matches!(op, Op::TakeOver { .. }));
+        if takes_over {
+            self.broken.remove(&job.run);
+        }
+        if let (Fence::Epoch(epoch), Some(lost)) = (job.fence, self.broken.get(&job.run))
+            && epoch <= *lost
+        {
+            return Err(CommitError::Refused(Refused::Broken));
+        }
+        cells.apply(job, self.link, writes).map_err(CommitError::Refused)
+    }
+
+    fn lose(&mut self, (run, fence): (RunId, Fence), error: &Error) -> Answer {
+        if let Fence::Epoch(epoch) = fence {
+            self.broken.insert(run, epoch);
+        }
+        Err(CommitError::Failed(error.clone()))
+    }
+
+    fn roll_back(&mut self) {
+        if !self.connection.is_autocommit() {
+            // A rollback that fails leaves the next BEGIN to fail, loudly.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    fn statement(&self, sql: &'static str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.connection.prepare_cached(sql)
+    }
+
+    fn load(&self, job: &Commit, cells: &mut Cells) -> rusqlite::Result<()> {
+        if !cells.runs.contains_key(&job.run) {
+            cells.runs.insert(job.run, self.load_run(job.run)?);
+        }
+        for expect in &job.expect {
+            if let Expect::Approval(id, _) = expect {
+                self.load_approval(*id, cells)?;
+            }
+        }
+        for op in &job.ops {
+            match op {
+                Op::EnsureAccount { account, .. } | Op::Freeze(account) => self.load_account(*account, cells)?,
+                Op::Hold { accounts, .. } | Op::Settle { accounts, .. } => {
+                    for account in accounts.iter() {
+                        self.load_account(*account, cells)?;
+                    }
+                }
+                Op::AskApproval { approval, .. } | Op::SetApproval(approval, _) => {
+                    self.load_approval(*approval, cells)?;
+                }
+                Op::OpenRun { .. } | Op::TakeOver { .. } | Op::SetStatus(_) | Op::Append(_) | Op::SetBreaker { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn load_run(&self, id: RunId) -> rusqlite::Result<Option<RunCell>> {
+        self.statement(super::read::RUN_BY_ID)?.query_row([&id.bytes()[..]], run_cell).optional()
+    }
+
+    fn load_account(&self, id: AccountId, cells: &mut Cells) -> rusqlite::Result<()> {
+        if !cells.accounts.contains_key(&id) {
+            let cell = self
+                .statement(super::read::ACCOUNT_BY_ID)?
+                .query_row([&id.0[..]], |row| account_cell(row, 0))
+                .optional()?;
+            cells.accounts.insert(id, cell);
+        }
+        Ok(())
+    }
+
+    fn load_approval(&self, id: ApprovalId, cells: &mut Cells) -> rusqlite::Result<()> {
+        if !cells.approvals.contains_key(&id) {
+            let cell = self
+                .statement(super::read::APPROVAL_BY_ID)?
+                .query_row([&id.bytes()[..]], |row| approval_cell(row, 0))
+                .optional()?;
+            cells.approvals.insert(id, cell);
+        }
+        Ok(())
+    }
+
+    fn write(&self, writes: &Writes, cells: &Cells) -> rusqlite::Result<()> {
+        self.write_entries(writes)?;
+        for (id, new) in &writes.runs {
+            if let Some(Some(run)) = cells.runs.get(id) {
+                self.write_run(*id, run, *new)?;
+            }
+        }
+        for (id, new) in &writes.accounts {
+            if let Some(Some(account)) = cells.accounts.get(id) {
+                self.write_account(*id, account, *new)?;
+            }
+        }
+        for (id, new) in &writes.approvals {
+            if let Some(Some(approval)) = cells.approvals.get(id) {
+                self.write_approval(*id, approval, *new, cells)?;
+            }
+        }
+        for (tenant, endpoint, breaker) in &writes.breakers {
+            self.statement("INSERT OR REPLACE INTO breakers VALUES (?1, ?2, ?3, ?4, ?5)")?.execute((
+                tenant.as_str(),
+                &**endpoint,
+                breaker.failures,
+                stored(breaker.window.millis()),
+                breaker.opened.map(|at| stored(at.millis())),
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn write_entries(&self, writes: &Writes) -> rusqlite::Result<()> {
+        let mut entry = self.statement("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let mut payload = self.statement("INSERT INTO payloads VALUES (?1, ?2, ?3, NULL, ?4, ?5)")?;
+        for new in &writes.entries {
+            let tenant = new.tenant.as_str();
+            entry.execute((new.id, tenant, new.run, stored(new.seq), &new.body, &new.hash.0[..]))?;
+            for text in &new.payloads {
+                let id = new.id * crate::commit::MAX_PAYLOADS as i64 + i64::from(text.slot);
+                payload.execute((id, tenant, text.codec, &text.salt[..], &text.body))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_run(&self, id: RunId, run: &RunCell, new: bool) -> rusqlite::Result<()> {
+        if new {
+            let mut insert = self
+                .statement("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+            insert.execute((
+                run.key,
+                &id.bytes()[..],
+                run.tenant.as_str(),
+                run.namespace.as_str(),
+                stored(run.epoch),
+                &*run.owner,
+                run.status,
+                stored(run.next_seq),
+                &run.head.0[..],
+                stored(run.opened.millis()),
+                stored(run.updated.millis()),
+            ))?;
+            return Ok(());
+        }
+        let mut update = self.statement(
+            "UPDATE runs SET epoch = ?2, owner = ?3, status = ?4, next_seq = ?5, head = ?6, updated_ms = ?7
+             WHERE key = ?1",
+        )?;
+        update.execute((
+            run.key,
+            stored(run.epoch),
+            &*run.owner,
+            run.status,
+            stored(run.next_seq),
+            &run.head.0[..],
+            stored(run.updated.millis()),
+        ))?;
+        Ok(())
+    }
+
+    fn write_account(&self, id: AccountId, account: &AccountCell, new: bool) -> rusqlite::Result<()> {
+        let (held, spent) = (&account.held, &account.spent);
+        if new {
+            let caps = &account.caps;
+            let mut insert = self.statement(
+                "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+            )?;
+            insert.execute((
+                &id.0[..],
+                account.tenant.as_str(),
+                &*account.label,
+                stored(caps.micro_usd),
+                stored(caps.millis),
+                stored(caps.steps),
+                stored(caps.tokens),
+            ))?;
+        }
+        if new && held.is_zero() && spent.is_zero() && !account.frozen {
+            return Ok(());
+        }
+        let mut update = self.statement(
+            "UPDATE accounts SET held_micro_usd = ?2, held_millis = ?3, held_steps = ?4, held_tokens = ?5,
+                 spent_micro_usd = ?6, spent_millis = ?7, spent_steps = ?8, spent_tokens = ?9, frozen = ?10
+             WHERE id = ?1",
+        )?;
+        update.execute((
+            &id.0[..],
+            stored(held.micro_usd),
+            stored(held.millis),
+            stored(held.steps),
+            stored(held.tokens),
+            stored(spent.micro_usd),
+            stored(spent.millis),
+            stored(spent.steps),
+            stored(spent.tokens),
+            account.frozen,
+        ))?;
+        Ok(())
+    }
+
+    fn write_approval(
+        &self,
+        id: ApprovalId,
+        approval: &ApprovalCell,
+        new: bool,
+        cells: &Cells,
+    ) -> rusqlite::Result<()> {
+        if !new {
+            let mut update = self.statement("UPDATE approvals SET state = ?2 WHERE id = ?1")?;
+            update.execute((&id.bytes()[..], approval.state as u8))?;
+            return Ok(());
+        }
+        let run = cells.runs.get(&approval.run_id).and_then(Option::as_ref);
+        let tenant = run.map_or("", |run| run.tenant.as_str());
+        let mut insert = self.statement("INSERT INTO approvals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        insert.execute((
+            &id.bytes()[..],
+            tenant,
+            approval.run,
+            &approval.step.bytes()[..],
+            &approval.binding.0[..],
+            approval.state as u8,
+            stored(approval.expires.millis()),
+            stored(approval.asked),
+        ))?;
+        Ok(())
+    }
+}
+
+fn first(row: &Row<'_>) -> rusqlite::Result<i64> {
+    row.get(0)
+}
+
+/// SQLite's integers are signed. Every number here is at most 2^53 - 1 by construction; one that is not
+/// becomes the largest, which no cap or sequence reaches.
+pub fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Reads a number written by [`stored`]; a negative one, which only tampering can leave, reads as a
+/// number no honest row has.
+pub fn loaded(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(u64::MAX))
+}
+
+/// Reads a column whose text or bytes must have a certain form.
+pub fn parsed<T>(row: &Row<'_>, column: usize, value: Option<T>) -> rusqlite::Result<T> {
+    let kind = row.get_ref(column)?.data_type();
+    let what = "a value that this program never writes".into();
+    value.ok_or(rusqlite::Error::FromSqlConversionFailure(column, kind, what))
+}
+
+/// Columns: key, tenant, namespace, epoch, owner, status, next_seq, head, opened, updated.
+pub fn run_cell(row: &Row<'_>) -> rusqlite::Result<RunCell> {
+    let head: Vec<u8> = row.get(7)?;
+    Ok(RunCell {
+        key: row.get(0)?,
+        tenant: tenant(row, 1)?,
+        namespace: parsed(row, 2, row.get_ref(2)?.as_str().ok().and_then(|text| text.parse().ok()))?,
+        epoch: loaded(row, 3)?,
+        owner: row.get::<_, String>(4)?.into(),
+        status: row.get(5)?,
+        next_seq: loaded(row, 6)?,
+        head: parsed(row, 7, Digest::from_slice(&head))?,
+        opened: Timestamp::from_millis(loaded(row, 8)?),
+        updated: Timestamp::from_millis(loaded(row, 9)?),
+    })
+}
+
+fn tenant(row: &Row<'_>, column: usize) -> rusqlite::Result<Tenant> {
+    parsed(row, column, row.get_ref(column)?.as_str().ok().and_then(|text| text.parse().ok()))
+}
+
+/// Columns from `at`: tenant, label, four caps, four held, four spent, frozen.
+pub fn account_cell(row: &Row<'_>, at: usize) -> rusqlite::Result<AccountCell> {
+    let amounts = |column: usize| -> rusqlite::Result<Amounts> {
+        Ok(Amounts {
+            micro_usd: loaded(row, column)?,
+            millis: loaded(row, column + 1)?,
+            steps: loaded(row, column + 2)?,
+            tokens: loaded(row, column + 3)?,
+        })
+    };
+    Ok(AccountCell {
+        tenant: tenant(row, at)?,
+        label: row.get::<_, String>(at + 1)?.into(),
+        caps: amounts(at + 2)?,
+        held: amounts(at + 6)?,
+        spent: amounts(at + 10)?,
+        frozen: row.get(at + 14)?,
+    })
+}
+
+/// Columns from `at`: run key, run id, step, binding, state, expires, asked.
+pub fn approval_cell(row: &Row<'_>, at: usize) -> rusqlite::Result<ApprovalCell> {
+    let bytes = |column: usize| row.get::<_, Vec<u8>>(column);
+    Ok(ApprovalCell {
+        run: row.get(at)?,
+        run_id: parsed(row, at + 1, RunId::from_slice(&bytes(at + 1)?))?,
+        step: parsed(row, at + 2, StepId::from_slice(&bytes(at + 2)?))?,
+        binding: parsed(row, at + 3, Digest::from_slice(&bytes(at + 3)?))?,
+        state: parsed(row, at + 4, ApprovalState::from_number(row.get(at + 4)?))?,
+        expires: Timestamp::from_millis(loaded(row, at + 5)?),
+        asked: loaded(row, at + 6)?,
+    })
+}
