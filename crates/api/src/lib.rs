@@ -1,1 +1,12 @@
-//! Being built.
+//! Wire types: what leaves the program as JSON, on the command line today and over HTTP later.
+//!
+//! This room knows how things are spelled, not how they are served. Start with [`Event`].
+
+mod event;
+mod report;
+
+pub use event::{Event, EventKind};
+pub use report::{
+    ApprovalInfo, Check, ErrorReport, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
+    VerifyReport, usd,
+};

@@ -81,7 +81,8 @@ impl serde::Serialize for Digest {
 impl<'de> serde::Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
-        Self::from_hex(&text).ok_or_else(|| serde::de::Error::custom("a digest is 64 lower-case hex characters"))
+        Self::from_hex(&text)
+            .ok_or_else(|| serde::de::Error::custom("a digest is 64 lower-case hex characters"))
     }
 }
 

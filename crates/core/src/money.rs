@@ -69,9 +69,12 @@ mod tests {
 
     #[test]
     fn reads_and_prints_exactly() {
-        for (text, micros, shown) in
-            [("0.05", 50_000, "$0.05"), ("1", 1_000_000, "$1.00"), ("12.000001", 12_000_001, "$12.000001"), ("0.120", 120_000, "$0.12")]
-        {
+        for (text, micros, shown) in [
+            ("0.05", 50_000, "$0.05"),
+            ("1", 1_000_000, "$1.00"),
+            ("12.000001", 12_000_001, "$12.000001"),
+            ("0.120", 120_000, "$0.12"),
+        ] {
             let money: MicroUsd = text.parse().unwrap();
             assert_eq!((money.micros(), money.to_string().as_str()), (micros, shown));
         }

@@ -73,6 +73,9 @@ mod tests {
     fn a_local_person_has_a_printable_id() {
         let who = Principal::local_person("jo an\n", Tenant::local(), Namespace::default_name());
         assert_eq!(&*who.id, "local:jo_an_");
-        assert_eq!(&*Principal::local_person("", Tenant::local(), Namespace::default_name()).id, "local:unknown");
+        assert_eq!(
+            &*Principal::local_person("", Tenant::local(), Namespace::default_name()).id,
+            "local:unknown"
+        );
     }
 }

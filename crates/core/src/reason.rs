@@ -75,7 +75,11 @@ impl ReasonCode {
     pub const fn is_budget(self) -> bool {
         matches!(
             self,
-            Self::BudgetUsd | Self::BudgetSeconds | Self::BudgetTokens | Self::StepLimit | Self::AccountFrozen
+            Self::BudgetUsd
+                | Self::BudgetSeconds
+                | Self::BudgetTokens
+                | Self::StepLimit
+                | Self::AccountFrozen
         )
     }
 }

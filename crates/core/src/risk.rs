@@ -18,7 +18,9 @@ pub enum RiskTier {
 
 /// Why a text is not a risk tier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a risk tier: expected read-only (1), internal (2), external-io (3) or irreversible (4)")]
+#[error(
+    "`{0}` is not a risk tier: expected read-only (1), internal (2), external-io (3) or irreversible (4)"
+)]
 pub struct BadRiskTier(String);
 
 impl RiskTier {

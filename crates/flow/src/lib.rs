@@ -4,6 +4,7 @@
 //! do next is computed from what has ended. Start with [`compile`], then [`Planner`].
 
 pub mod diagnostic;
+pub mod drive;
 mod file;
 mod findings;
 pub mod plan;
@@ -13,5 +14,6 @@ mod value;
 mod yaml;
 
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid};
+pub use drive::{Approver, Drive, StepRunner, Walked};
 pub use plan::{Plan, StepPlan, compile};
 pub use planner::{Cause, Fate, Planner, RunVerdict};

@@ -249,8 +249,8 @@ impl Asking<'_> {
         waiting.settlement = None;
         drop(waiting);
         match run.answered(answer) {
-            Ok(Ok(_)) => {
-                settlement.admitted();
+            Ok(Ok(receipt)) => {
+                settlement.admitted(&receipt);
                 Ok(Tried::Done)
             }
             Ok(Err(refused)) => {
@@ -292,7 +292,7 @@ impl Drop for Waiting<'_> {
         spawn.spawn(Box::pin(async move {
             match ticket.await {
                 // Dropping an admitted settlement that never began cancels the step.
-                Ok(_) => orphan.admitted(),
+                Ok(receipt) => orphan.admitted(&receipt),
                 Err(_) => orphan.refused(),
             }
         }));

@@ -1,18 +1,17 @@
 //! People's decisions: recorded by anybody who may, consumed once by the act they are bound to.
 
 use crate::admit::binding;
+use crate::effect::Output;
 use crate::error::Error;
 use crate::gate::{Gate, entry};
 use crate::history::{Past, PastState};
 use crate::outcome::{Approval, Ended, Outcome, Refusal, Settled};
 use crate::permit::Decision;
-use crate::effect::Output;
 use crate::run::{ALIVE, Run, act_bytes};
 use crate::scope::Scope;
 use comity_core::{Amounts, ApprovalId, Principal, ReasonCode, RunId, Step, Tenant};
-use comity_ledger::{EntryKind, Record, Slot, StepRef, account, seal};
+use comity_ledger::{EntryKind, Record, Slot, account, seal};
 use comity_store::{ApprovalRow, ApprovalState, Commit, Expect, Fence, Op, RunCell};
-use std::sync::Arc;
 
 /// A person's answer to an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +29,8 @@ pub(crate) struct Approved {
     /// What is held for it on the run's accounts.
     pub(crate) hold: Amounts,
     pub(crate) decision: Decision,
+    /// The entry that has the act's text, by its place in the chain.
+    pub(crate) act: u64,
 }
 
 /// What the ledger knows of a step that is asked for.
@@ -74,14 +75,19 @@ impl Gate {
         let reason = (ruling == Ruling::Reject).then_some(ReasonCode::ApprovalRejected);
         let commit = self.decision(&cell, &asked, kind, state, person, reason, comment);
         store.queue(commit).await.map(drop).map_err(|error| match error {
-            comity_store::CommitError::Refused(comity_store::Refused::Approval(Some(now))) => decided(id, now.state),
+            comity_store::CommitError::Refused(comity_store::Refused::Approval(Some(now))) => {
+                decided(id, now.state)
+            }
             other => Error::of_commit(run, other),
         })?;
         Ok(run)
     }
 
     /// The commit that moves a pending approval on; if that ends it, what was held is given back.
-    #[expect(clippy::too_many_arguments, reason = "one commit, and every part of it differs between its callers")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one commit, and every part of it differs between its callers"
+    )]
     fn decision(
         &self,
         cell: &RunCell,
@@ -95,7 +101,8 @@ impl Gate {
         let world = &self.inner.world;
         let now = world.clock.now();
         let run = asked.entry.run;
-        let person = Principal { tenant: cell.tenant.clone(), namespace: cell.namespace.clone(), ..person.clone() };
+        let person =
+            Principal { tenant: cell.tenant.clone(), namespace: cell.namespace.clone(), ..person.clone() };
         let mut entry = entry(kind, run, &person, now);
         entry.approval = asked.entry.approval;
         entry.step = asked.entry.step.clone();
@@ -196,7 +203,13 @@ impl Gate {
         }
     }
 
-    async fn recall_held(&self, run: &Run, step: &Step, past: &Past, id: ApprovalId) -> Result<Recalled, Error> {
+    async fn recall_held(
+        &self,
+        run: &Run,
+        step: &Step,
+        past: &Past,
+        id: ApprovalId,
+    ) -> Result<Recalled, Error> {
         let store = &self.inner.store;
         let row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
         let late = run.now() >= row.cell.expires;
@@ -220,7 +233,7 @@ impl Gate {
                 }
                 let decision = self.decision_on(run, &row).await?;
                 let hold = asked.entry.hold.unwrap_or(step.bound);
-                Ok(Recalled::Approved(Approved { id, attempt: past.attempt, hold, decision }))
+                Ok(Recalled::Approved(Approved { id, attempt: past.attempt, hold, decision, act: past.act }))
             }
             ApprovalState::Rejected => {
                 let Decision { approver, comment } = self.decision_on(run, &row).await?;
@@ -228,7 +241,9 @@ impl Gate {
                 let message = format!("`{}` was rejected by {approver}{said}", step.name);
                 Ok(Recalled::Ended(refusal(ReasonCode::ApprovalRejected, message)))
             }
-            ApprovalState::Expired => Ok(Recalled::Ended(refusal(ReasonCode::ApprovalExpired, EXPIRED.to_owned()))),
+            ApprovalState::Expired => {
+                Ok(Recalled::Ended(refusal(ReasonCode::ApprovalExpired, EXPIRED.to_owned())))
+            }
             ApprovalState::Consumed => Err(decided(id, ApprovalState::Consumed)),
         }
     }

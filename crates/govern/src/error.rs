@@ -91,7 +91,10 @@ impl Error {
             Refused::Broken => Self::Stopped { run, why: "an earlier commit of it failed".to_owned() },
             Refused::Status(number) => {
                 let status = comity_ledger::RunStatus::from_number(*number);
-                Self::Ended { run, status: status.map_or("in an unknown state", comity_ledger::RunStatus::word) }
+                Self::Ended {
+                    run,
+                    status: status.map_or("in an unknown state", comity_ledger::RunStatus::word),
+                }
             }
             other => Self::Defect { run, why: format!("{other:?}") },
         }

@@ -145,7 +145,8 @@ impl Gate {
             let record = self.entry_at(run, past.act).await?;
             let Some(mut step) = record.entry.step else { continue };
             step.attempt = past.attempt;
-            let (reason, message) = (ReasonCode::EffectUnknown, "the process ended while the step was under way");
+            let (reason, message) =
+                (ReasonCode::EffectUnknown, "the process ended while the step was under way");
             let mut entry = run.entry(EntryKind::Unknown);
             entry.step = Some(step);
             entry.reason = Some(reason);

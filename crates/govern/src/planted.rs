@@ -20,8 +20,13 @@ pub enum Defect {
 
 impl Defect {
     /// Every defect.
-    pub const ALL: [Self; 5] =
-        [Self::SettleBeforeEffect, Self::LostRelease, Self::DoubleResume, Self::ChildHoldsTwice, Self::EarlyEvent];
+    pub const ALL: [Self; 5] = [
+        Self::SettleBeforeEffect,
+        Self::LostRelease,
+        Self::DoubleResume,
+        Self::ChildHoldsTwice,
+        Self::EarlyEvent,
+    ];
 }
 
 #[cfg(feature = "planted")]

@@ -48,7 +48,8 @@ impl Purse {
         if state.closed {
             return Err(Amounts::ZERO);
         }
-        let (Some(left), Some(carved)) = (state.left.checked_sub(amounts), state.carved.checked_add(amounts)) else {
+        let (Some(left), Some(carved)) = (state.left.checked_sub(amounts), state.carved.checked_add(amounts))
+        else {
             return Err(state.left);
         };
         (state.left, state.carved) = (left, carved);

@@ -2,11 +2,9 @@
 
 use crate::error::Error;
 use crate::gate::Inner;
-use crate::history::{History, Past};
+use crate::history::{History, Past, PastState};
 use crate::policy::Policy;
-use comity_core::{
-    Digest, Namespace, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp, Unit,
-};
+use comity_core::{Digest, Namespace, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp, Unit};
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, VecDeque};
@@ -103,8 +101,11 @@ impl Run {
         self.state().steps.iter().map(|(id, past)| (*id, past.clone())).collect()
     }
 
-    /// Records that a step can never begin.
+    /// Records that a step can never begin, unless that is recorded already.
     pub fn skip(&self, step: &Step, reason: ReasonCode, message: &str) {
+        if self.recall(step.id).is_some_and(|past| matches!(past.state, PastState::Skipped(..))) {
+            return;
+        }
         let mut entry = self.entry(EntryKind::Skipped);
         entry.step = Some(StepRef::of(step, 0));
         entry.reason = Some(reason);
@@ -184,7 +185,11 @@ impl Run {
     }
 
     /// Commits, and waits until it is durable or refused.
-    pub(crate) async fn commit(&self, expect: Vec<Expect>, ops: Vec<Op>) -> Result<Result<Receipt, Refused>, Error> {
+    pub(crate) async fn commit(
+        &self,
+        expect: Vec<Expect>,
+        ops: Vec<Op>,
+    ) -> Result<Result<Receipt, Refused>, Error> {
         self.alive()?;
         let ticket = self.inner.store.queue(self.build(expect, ops));
         self.answered(ticket.await)
@@ -197,7 +202,9 @@ impl Run {
     ) -> Result<Result<Receipt, Refused>, Error> {
         match answer {
             Ok(receipt) => Ok(Ok(receipt)),
-            Err(comity_store::CommitError::Refused(refused @ (Refused::Fenced(_) | Refused::Broken | Refused::NoRun))) => {
+            Err(comity_store::CommitError::Refused(
+                refused @ (Refused::Fenced(_) | Refused::Broken | Refused::NoRun),
+            )) => {
                 let error = self.alive().err().unwrap_or_else(|| Error::of_refusal(self.id, &refused));
                 Err(self.stop(error))
             }

@@ -52,6 +52,8 @@ pub(crate) struct Settlement {
     decision: Option<Decision>,
     approval: Option<ApprovalId>,
     began: Duration,
+    /// The entry that has the act's text, by its place in the chain.
+    act: Option<u64>,
     stage: Stage,
 }
 
@@ -77,6 +79,7 @@ impl Settlement {
             decision: approved.map(|approved| approved.decision.clone()),
             approval: approved.map(|approved| approved.id),
             began: Duration::ZERO,
+            act: approved.map(|approved| approved.act),
             stage: Stage::Asked,
         }
     }
@@ -100,13 +103,15 @@ impl Settlement {
             decision: self.decision.clone(),
             approval: self.approval,
             began: self.began,
+            act: self.act,
             stage,
         }
     }
 
     /// The admission is durable: from here on there is something to settle.
-    pub(crate) fn admitted(&mut self) {
+    pub(crate) fn admitted(&mut self, receipt: &comity_store::Receipt) {
         self.stage = Stage::Admitted;
+        self.act = self.act.or(receipt.entries.first().map(|(seq, _)| *seq));
         if self.parent.is_none() {
             self.run.begin();
         }
@@ -157,7 +162,9 @@ impl Settlement {
         }
         Ok(match end {
             End::Output(output) => Outcome::Settled(Settled { output, usage, replayed: false }),
-            End::Unknown(reason, message) if !self.step.idempotent => Outcome::Unknown(Ended { reason, message }),
+            End::Unknown(reason, message) if !self.step.idempotent => {
+                Outcome::Unknown(Ended { reason, message })
+            }
             End::Failed(reason, message) | End::Unknown(reason, message) => {
                 Outcome::Failed(Ended { reason, message })
             }
@@ -244,13 +251,12 @@ impl Settlement {
             End::Cancelled => PastState::Retry,
             _ => return self.run.forget(self.step.id),
         };
-        let act = self.run.recall(self.step.id).map_or(0, |past| past.act);
         let past = Past {
             ordinal: self.step.ordinal,
             parent: self.step.parent,
             attempt: self.step.attempt,
             state,
-            act,
+            act: self.act.unwrap_or_default(),
             contract: self.step.contract,
             hold: if stays { self.hold } else { Amounts::ZERO },
             idempotent: self.step.idempotent,

@@ -11,7 +11,12 @@ pub fn of_run(run: RunId) -> AccountId {
 
 /// The account of one namespace of a tenant.
 pub fn of_namespace(tenant: &Tenant, namespace: &Namespace) -> AccountId {
-    half(Digest::of(&[b"comity/account/namespace/v1\n", tenant.as_str().as_bytes(), b"/", namespace.as_str().as_bytes()]))
+    half(Digest::of(&[
+        b"comity/account/namespace/v1\n",
+        tenant.as_str().as_bytes(),
+        b"/",
+        namespace.as_str().as_bytes(),
+    ]))
 }
 
 /// The account of a tenant.

@@ -128,7 +128,11 @@ fn compare_totals(totals: &comity_store::Totals, report: &Report) -> Result<(), 
     }
     if totals.entries != report.entries {
         let found = report.entries;
-        return Err(fault(None, None, format!("{} entries are stored, and {found} are in chains", totals.entries)));
+        return Err(fault(
+            None,
+            None,
+            format!("{} entries are stored, and {found} are in chains", totals.entries),
+        ));
     }
     if totals.payloads != report.payloads {
         let found = report.payloads;
@@ -136,7 +140,10 @@ fn compare_totals(totals: &comity_store::Totals, report: &Report) -> Result<(), 
         return Err(fault(None, None, what));
     }
     if u64::try_from(totals.last_entry) != Ok(totals.entries) {
-        let what = format!("{} entries are stored, and the last has row number {}", totals.entries, totals.last_entry);
+        let what = format!(
+            "{} entries are stored, and the last has row number {}",
+            totals.entries, totals.last_entry
+        );
         return Err(fault(None, None, what));
     }
     Ok(())
@@ -200,7 +207,9 @@ impl Walk<'_> {
     fn step(&mut self, stored: &EntryRow) -> Result<(), Stop> {
         let seq = self.next;
         if stored.seq != seq {
-            return Err(self.wrong(seq, format!("entry {seq} is missing: the next one stored is {}", stored.seq)));
+            return Err(
+                self.wrong(seq, format!("entry {seq} is missing: the next one stored is {}", stored.seq))
+            );
         }
         self.head = link(&self.head, seq, &stored.body);
         if stored.hash != self.head.0 {
@@ -218,12 +227,18 @@ impl Walk<'_> {
         let cell = &self.row.cell;
         let wrong = |what: &str| Err(self.wrong(stored.seq, what));
         match () {
-            () if stored.tenant != entry.tenant.as_str() => wrong("its tenant column differs from its content"),
+            () if stored.tenant != entry.tenant.as_str() => {
+                wrong("its tenant column differs from its content")
+            }
             () if entry.tenant != cell.tenant => wrong("it names another tenant than its run"),
             () if entry.namespace != cell.namespace => wrong("it names another namespace than its run"),
             () if entry.run != self.row.id => wrong("it names another run than the one it stands in"),
-            () if stored.id <= self.last_id => wrong("its row number is not after that of the entry before it"),
-            () if (entry.kind == EntryKind::Opened) != (stored.seq == 0) => wrong("a run opens with its first entry, once"),
+            () if stored.id <= self.last_id => {
+                wrong("its row number is not after that of the entry before it")
+            }
+            () if (entry.kind == EntryKind::Opened) != (stored.seq == 0) => {
+                wrong("a run opens with its first entry, once")
+            }
             () => Ok(()),
         }
     }
@@ -231,7 +246,9 @@ impl Walk<'_> {
     fn payloads(&self, stored: &EntryRow, entry: &Entry) -> Result<(), Stop> {
         if stored.payloads.len() != entry.payloads.count() {
             let (there, said) = (stored.payloads.len(), entry.payloads.count());
-            return Err(self.wrong(stored.seq, format!("it commits to {said} payloads, and {there} are stored")));
+            return Err(
+                self.wrong(stored.seq, format!("it commits to {said} payloads, and {there} are stored"))
+            );
         }
         for slot in Slot::ALL {
             let Some(committed) = entry.payloads.get(slot) else { continue };
@@ -255,7 +272,7 @@ impl Walk<'_> {
             EntryKind::Held => ApprovalState::Pending,
             EntryKind::Approved => ApprovalState::Approved,
             EntryKind::Rejected => ApprovalState::Rejected,
-            EntryKind::Expired => ApprovalState::Expired,
+            EntryKind::Expired | EntryKind::Denied => ApprovalState::Expired,
             EntryKind::Admitted => ApprovalState::Consumed,
             _ => return Ok(()),
         };
@@ -271,11 +288,19 @@ impl Walk<'_> {
         let stored = store.approvals(&self.row.cell).await?;
         if stored.len() != self.approvals.len() {
             let said = self.approvals.len();
-            return Err(fault(Some(run), None, format!("its entries ask for {said} approvals, and {} are stored", stored.len())));
+            return Err(fault(
+                Some(run),
+                None,
+                format!("its entries ask for {said} approvals, and {} are stored", stored.len()),
+            ));
         }
         for row in stored {
             if self.approvals.get(&row.id) != Some(&row.cell.state) {
-                return Err(fault(Some(run), None, format!("approval {} is not in the state its entries say", row.id)));
+                return Err(fault(
+                    Some(run),
+                    None,
+                    format!("approval {} is not in the state its entries say", row.id),
+                ));
             }
         }
         let account = account::of_run(run);
@@ -290,9 +315,15 @@ impl Walk<'_> {
         }
         match () {
             () if self.next == 0 => wrong("it has no entries".to_owned()),
-            () if cell.head != self.head => wrong("its row names another head than its last entry".to_owned()),
-            () if cell.epoch != self.epoch => wrong("its row has another epoch than its entries say".to_owned()),
-            () if cell.status != self.status as u8 => wrong("its row has another status than its entries say".to_owned()),
+            () if cell.head != self.head => {
+                wrong("its row names another head than its last entry".to_owned())
+            }
+            () if cell.epoch != self.epoch => {
+                wrong("its row has another epoch than its entries say".to_owned())
+            }
+            () if cell.status != self.status as u8 => {
+                wrong("its row has another status than its entries say".to_owned())
+            }
             () => Ok(()),
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::cells::{AccountCell, ApprovalCell, BreakerCell, RunCell};
 use crate::commit::{
-    AccountId, Append, ApprovalState, Commit, Expect, Fence, MAX_OPS, MAX_PAYLOADS, Op, Payload, Receipt, Refused,
+    AccountId, Append, ApprovalState, Commit, Expect, Fence, MAX_OPS, MAX_PAYLOADS, Op, Payload, Receipt,
+    Refused,
 };
 use crate::rows::GENESIS;
 use comity_core::{Amounts, ApprovalId, Digest, RunId, Tenant};
@@ -112,7 +113,9 @@ impl Cells {
             (None, Fence::New) => return Ok(None),
             (None, _) => return Err(Refused::NoRun),
             (Some(run), _) if run.tenant != commit.tenant => return Err(Refused::NoRun),
-            (Some(run), Fence::Epoch(epoch)) if run.epoch != epoch => return Err(Refused::Fenced(run.clone())),
+            (Some(run), Fence::Epoch(epoch)) if run.epoch != epoch => {
+                return Err(Refused::Fenced(run.clone()));
+            }
             (Some(run), _) => run,
         };
         Ok(Some((run.clone(), false)))
@@ -172,7 +175,9 @@ impl Cells {
             }
             Op::SetStatus(status) => draft.run.as_mut().ok_or(Refused::NoRun)?.0.status = status,
             Op::Append(append) => self.append(append, tenant, link, draft)?,
-            Op::EnsureAccount { account, label, caps } => self.ensure_account(account, label, caps, tenant, draft),
+            Op::EnsureAccount { account, label, caps } => {
+                self.ensure_account(account, label, caps, tenant, draft)
+            }
             Op::Hold { accounts, amounts } => {
                 for id in accounts.iter() {
                     hold(self.account(*id, tenant, draft)?, *id, &amounts)?;
@@ -195,7 +200,8 @@ impl Cells {
                 draft.approvals.push((approval, cell, true));
             }
             Op::SetApproval(id, state) => {
-                let known = self.approvals.get(&id).and_then(Option::as_ref).ok_or(Refused::Approval(None))?;
+                let known =
+                    self.approvals.get(&id).and_then(Option::as_ref).ok_or(Refused::Approval(None))?;
                 draft.approvals.push((id, ApprovalCell { state, ..known.clone() }, false));
             }
             Op::SetBreaker { endpoint, breaker } => draft.breakers.push((tenant.clone(), endpoint, breaker)),

@@ -64,16 +64,41 @@ fn each_check_speaks_up_and_only_it() {
     let cases: Vec<(&str, Step, Evidence<'_>, ReasonCode)> = vec![
         ("approval", human, evidence(&plain), ReasonCode::ApprovalRequired),
         ("breaker", step(), Evidence { breaker: open, ..evidence(&plain) }, ReasonCode::BreakerOpen),
-        ("budget", step(), Evidence { shortfall: Some(short(Unit::MicroUsd)), ..evidence(&plain) }, ReasonCode::BudgetUsd),
-        ("budget", step(), Evidence { shortfall: Some(short(Unit::Tokens)), ..evidence(&plain) }, ReasonCode::BudgetTokens),
-        ("budget", step(), Evidence { shortfall: Some(short(Unit::Millis)), ..evidence(&plain) }, ReasonCode::BudgetSeconds),
-        ("budget", step(), Evidence { shortfall: Some(frozen), ..evidence(&plain) }, ReasonCode::AccountFrozen),
+        (
+            "budget",
+            step(),
+            Evidence { shortfall: Some(short(Unit::MicroUsd)), ..evidence(&plain) },
+            ReasonCode::BudgetUsd,
+        ),
+        (
+            "budget",
+            step(),
+            Evidence { shortfall: Some(short(Unit::Tokens)), ..evidence(&plain) },
+            ReasonCode::BudgetTokens,
+        ),
+        (
+            "budget",
+            step(),
+            Evidence { shortfall: Some(short(Unit::Millis)), ..evidence(&plain) },
+            ReasonCode::BudgetSeconds,
+        ),
+        (
+            "budget",
+            step(),
+            Evidence { shortfall: Some(frozen), ..evidence(&plain) },
+            ReasonCode::AccountFrozen,
+        ),
         ("deadline", step(), Evidence { elapsed: plain.timeout, ..evidence(&plain) }, ReasonCode::Deadline),
         ("depth", step(), Evidence { depth: 9, ..evidence(&plain) }, ReasonCode::Depth),
         ("input_size", step(), evidence(&small), ReasonCode::InputSize),
         ("risk", step(), evidence(&strict), ReasonCode::RiskTier),
         ("risk", step(), evidence(&asking), ReasonCode::ApprovalRequired),
-        ("step_limit", step(), Evidence { shortfall: Some(short(Unit::Steps)), ..evidence(&plain) }, ReasonCode::StepLimit),
+        (
+            "step_limit",
+            step(),
+            Evidence { shortfall: Some(short(Unit::Steps)), ..evidence(&plain) },
+            ReasonCode::StepLimit,
+        ),
     ];
     for (name, step, evidence, expected) in cases {
         let judgement = judge(&step, &evidence);
@@ -95,11 +120,8 @@ fn the_message_puts_the_limit_beside_the_actual() {
 
 #[test]
 fn approval_lifts_a_hold_and_never_a_denial() {
-    let policy = Policy {
-        human_approval_tier: Some(RiskTier::ExternalIo),
-        max_input_bytes: 9,
-        ..Policy::default()
-    };
+    let policy =
+        Policy { human_approval_tier: Some(RiskTier::ExternalIo), max_input_bytes: 9, ..Policy::default() };
     let approved = Evidence { approved: true, ..evidence(&policy) };
     assert_eq!(reason(&judge(&step(), &approved).finding), Some(ReasonCode::InputSize));
     let lenient = Policy { max_input_bytes: 10, ..policy.clone() };
@@ -109,7 +131,8 @@ fn approval_lifts_a_hold_and_never_a_denial() {
 #[test]
 fn deny_overrides_hold_and_an_error_denies() {
     let policy = Policy::default();
-    let hold = Check { name: "a", decide: |_, _| Ok(Finding::Hold(ReasonCode::ApprovalRequired, String::new())) };
+    let hold =
+        Check { name: "a", decide: |_, _| Ok(Finding::Hold(ReasonCode::ApprovalRequired, String::new())) };
     let broken = Check { name: "b", decide: |_, _| Err(Undecided("lost".into())) };
     let judgement = judge_with(&[hold, broken], &step(), &evidence(&policy));
     assert_eq!(

@@ -17,7 +17,9 @@ pub struct RunBalance {
 impl RunBalance {
     /// Adds one entry's differences.
     pub fn add(&mut self, entry: &Entry) -> Result<(), &'static str> {
-        let sum = |total: &Amounts, more: &Option<Amounts>| more.as_ref().map_or(Some(*total), |more| total.checked_add(more));
+        let sum = |total: &Amounts, more: &Option<Amounts>| {
+            more.as_ref().map_or(Some(*total), |more| total.checked_add(more))
+        };
         self.held = sum(&self.held, &entry.hold).ok_or("its hold leaves the range of amounts")?;
         self.spent = sum(&self.spent, &entry.usage).ok_or("its usage leaves the range of amounts")?;
         if let Some(release) = &entry.release {
@@ -32,8 +34,12 @@ impl RunBalance {
         let Some(row) = row else { return Err("its account is missing") };
         match () {
             () if row.cell.held != self.held => Err("its account holds another amount than its entries say"),
-            () if row.cell.spent != self.spent => Err("its account has spent another amount than its entries say"),
-            () if row.cell.frozen != self.frozen => Err("its account is frozen, or not, against what its entries say"),
+            () if row.cell.spent != self.spent => {
+                Err("its account has spent another amount than its entries say")
+            }
+            () if row.cell.frozen != self.frozen => {
+                Err("its account is frozen, or not, against what its entries say")
+            }
             () => Ok(()),
         }
     }

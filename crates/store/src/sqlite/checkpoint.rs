@@ -81,7 +81,8 @@ fn checkpoint(path: &Path, asked: &Receiver<u64>, patience: Duration) {
         }
         let Some(open) = &connection else { continue };
         let _ = open.busy_timeout(patience);
-        let mode = if pages < FIRM { "PRAGMA wal_checkpoint(PASSIVE)" } else { "PRAGMA wal_checkpoint(RESTART)" };
+        let mode =
+            if pages < FIRM { "PRAGMA wal_checkpoint(PASSIVE)" } else { "PRAGMA wal_checkpoint(RESTART)" };
         let _ = open.query_row(mode, [], |_| Ok(()));
     }
 }

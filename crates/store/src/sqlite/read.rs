@@ -63,7 +63,12 @@ impl Store {
     }
 
     /// This tenant's runs, newest first, older than `before` (a run's key), at most a page.
-    pub async fn runs(&self, tenant: &Tenant, before: Option<i64>, limit: usize) -> Result<Vec<RunRow>, Error> {
+    pub async fn runs(
+        &self,
+        tenant: &Tenant,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RunRow>, Error> {
         self.inner.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms, updated_ms, id
@@ -116,8 +121,9 @@ impl Store {
                 "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq FROM approvals a
                  JOIN runs r ON r.key = a.run WHERE a.id = ?1 AND a.tenant = ?2",
             )?;
-            let cell =
-                query.query_row((&id.bytes()[..], tenant.as_str()), |row| approval_cell(row, 0)).optional()?;
+            let cell = query
+                .query_row((&id.bytes()[..], tenant.as_str()), |row| approval_cell(row, 0))
+                .optional()?;
             Ok(cell.map(|cell| ApprovalRow { id, cell }))
         })
     }
@@ -148,7 +154,11 @@ impl Store {
     }
 
     /// This tenant's accounts after `after`, at most a page, in the order of their ids.
-    pub async fn accounts(&self, tenant: &Tenant, after: Option<AccountId>) -> Result<Vec<AccountRow>, Error> {
+    pub async fn accounts(
+        &self,
+        tenant: &Tenant,
+        after: Option<AccountId>,
+    ) -> Result<Vec<AccountRow>, Error> {
         self.inner.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT tenant, label, cap_micro_usd, cap_millis, cap_steps, cap_tokens, held_micro_usd,
@@ -188,11 +198,14 @@ impl Store {
             Ok(Totals {
                 entries: count("SELECT count(*) FROM entries")?,
                 payloads: count("SELECT count(*) FROM payloads")?,
-                last_entry: connection.query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| row.get(0))?,
+                last_entry: connection
+                    .query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| row.get(0))?,
                 stray_entry: connection
                     .query_row(stray_entry, [], |row| Ok((row.get(0)?, loaded(row, 1)?)))
                     .optional()?,
-                stray_payload: connection.query_row(stray_payload, [MAX_PAYLOADS as i64], |row| row.get(0)).optional()?,
+                stray_payload: connection
+                    .query_row(stray_payload, [MAX_PAYLOADS as i64], |row| row.get(0))
+                    .optional()?,
             })
         })
     }

@@ -70,11 +70,13 @@ impl Writer {
         for job in &jobs {
             self.load(job, &mut cells)?;
         }
-        cells.next_run = self.statement("SELECT coalesce(max(key), 0) + 1 FROM runs")?.query_row([], first)?;
+        cells.next_run =
+            self.statement("SELECT coalesce(max(key), 0) + 1 FROM runs")?.query_row([], first)?;
         cells.next_entry =
             self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?;
         let mut writes = Writes::default();
-        let answers: Vec<Answer> = jobs.into_iter().map(|job| self.apply(job, &mut cells, &mut writes)).collect();
+        let answers: Vec<Answer> =
+            jobs.into_iter().map(|job| self.apply(job, &mut cells, &mut writes)).collect();
         if writes.is_empty() {
             self.statement("ROLLBACK")?.execute([])?;
             return Ok(answers);
@@ -130,7 +132,9 @@ impl Writer {
         }
         for op in &job.ops {
             match op {
-                Op::EnsureAccount { account, .. } | Op::Freeze(account) => self.load_account(*account, cells)?,
+                Op::EnsureAccount { account, .. } | Op::Freeze(account) => {
+                    self.load_account(*account, cells)?
+                }
                 Op::Hold { accounts, .. } | Op::Settle { accounts, .. } => {
                     for account in accounts.iter() {
                         self.load_account(*account, cells)?;
@@ -139,7 +143,11 @@ impl Writer {
                 Op::AskApproval { approval, .. } | Op::SetApproval(approval, _) => {
                     self.load_approval(*approval, cells)?;
                 }
-                Op::OpenRun { .. } | Op::TakeOver { .. } | Op::SetStatus(_) | Op::Append(_) | Op::SetBreaker { .. } => {}
+                Op::OpenRun { .. }
+                | Op::TakeOver { .. }
+                | Op::SetStatus(_)
+                | Op::Append(_)
+                | Op::SetBreaker { .. } => {}
             }
         }
         Ok(())
@@ -216,8 +224,8 @@ impl Writer {
 
     fn write_run(&self, id: RunId, run: &RunCell, new: bool) -> rusqlite::Result<()> {
         if new {
-            let mut insert = self
-                .statement("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+            let mut insert =
+                self.statement("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
             insert.execute((
                 run.key,
                 &id.bytes()[..],

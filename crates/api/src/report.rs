@@ -1,0 +1,198 @@
+//! What commands answer.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Micro-dollars as dollars, for display and JSON. Exact up to 15 significant digits.
+pub fn usd(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// How a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The run.
+    pub run_id: String,
+    /// completed, failed, denied, exhausted, waiting, interrupted or running.
+    pub status: String,
+    /// What the terminal step produced; an object by step name when several did.
+    pub output: Value,
+    /// What the run cost, in US dollars.
+    pub cost_usd: f64,
+    /// The same in millionths, exactly.
+    pub cost_micro_usd: u64,
+    /// Tokens used.
+    pub tokens: u64,
+    /// Its steps, in the order of the file.
+    pub steps: Vec<StepReport>,
+    /// What waits for a person.
+    pub approvals: Vec<ApprovalInfo>,
+    /// Hash of the last entry.
+    pub head: String,
+    /// Entries in the chain.
+    pub entries: u64,
+    /// Whether the whole chain was just recomputed and found good.
+    pub verified: bool,
+}
+
+/// How one step stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Its name in the file.
+    pub step: String,
+    /// settled, failed, denied, skipped, held, unknown, running or pending.
+    pub status: String,
+    /// Why, as a stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What it cost, in US dollars.
+    pub cost_usd: f64,
+    /// How long it took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Tries.
+    pub attempts: u32,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalInfo {
+    /// What to answer to; empty when the question is how a step ended.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub approval: String,
+    /// The step, by its name in the file.
+    pub step: String,
+    /// Why a person is asked.
+    pub message: String,
+    /// Until when an answer counts, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+}
+
+/// One run in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run_id: String,
+    /// Where it stands.
+    pub status: String,
+    /// The workflow's name, if the file gives one.
+    pub name: String,
+    /// What it cost, in US dollars.
+    pub cost_usd: f64,
+    /// Entries in its chain.
+    pub entries: u64,
+    /// When it was opened, in milliseconds since 1970.
+    pub opened_ms: u64,
+    /// When it last changed, in milliseconds since 1970.
+    pub updated_ms: u64,
+    /// Who works on it, if anybody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// One entry of a run, for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TraceRow {
+    /// Its place in the chain.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What it records.
+    pub kind: String,
+    /// The step, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Who acted.
+    pub principal: String,
+    /// Which try of the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why, as a stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What each check said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// What was booked, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Its hash.
+    pub hash: String,
+}
+
+/// What one check said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The check.
+    pub check: String,
+    /// pass, hold or deny.
+    pub verdict: String,
+}
+
+/// What verification found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyReport {
+    /// Whether everything that was looked at is as it was written.
+    pub valid: bool,
+    /// Runs whose chains were followed.
+    pub runs: u64,
+    /// Entries recomputed.
+    pub entries: u64,
+    /// Payloads recomputed.
+    pub payloads: u64,
+    /// Accounts compared with their entries.
+    pub accounts: u64,
+    /// Hash of the last entry, when one run was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The run of the first fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_run: Option<String>,
+    /// The entry of the first fault, by its place in the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_seq: Option<u64>,
+    /// What is wrong there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// What this verification cannot show.
+    pub not_shown: String,
+}
+
+/// What validation of a file found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidateReport {
+    /// Whether the file can be run.
+    pub valid: bool,
+    /// The file.
+    pub file: String,
+    /// Steps in it.
+    pub steps: usize,
+    /// Its mistakes.
+    pub errors: Vec<ErrorReport>,
+}
+
+/// One mistake, or one failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorReport {
+    /// A stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// Line in the file, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Column, in characters, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// How to mend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}

@@ -1,0 +1,76 @@
+//! What can keep a run from being started, resumed or shown.
+
+use comity_core::RunId;
+
+/// A failure of the runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The workflow file is wrong.
+    #[error(transparent)]
+    Invalid(#[from] comity_flow::Invalid),
+    /// A step's program or setting cannot be used.
+    #[error("step `{step}`: {source}")]
+    Adapter {
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        source: comity_adapter::Error,
+    },
+    /// A kind of step passed the file's check and has no adapter: a defect of the build.
+    #[error("no adapter does steps of kind `{0}`")]
+    NoAdapter(String),
+    /// The gate failed.
+    #[error(transparent)]
+    Gate(#[from] comity_govern::Error),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] comity_store::Error),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] comity_ledger::Error),
+    /// Another process is working on the run.
+    #[error("run `{run}` is being worked on by process {pid}")]
+    Owned {
+        /// The run.
+        run: RunId,
+        /// The process.
+        pid: u32,
+    },
+    /// The run was pinned by a build whose planner this one does not have.
+    #[error("run `{run}` was started under planner version {found}, and this build has version {known}")]
+    Planner {
+        /// The run.
+        run: RunId,
+        /// The version pinned.
+        found: u64,
+        /// This build's version.
+        known: u64,
+    },
+    /// A run has no step of this name.
+    #[error("run `{run}` has no step `{step}`")]
+    NoStep {
+        /// The run.
+        run: RunId,
+        /// The name.
+        step: String,
+    },
+    /// A run has nothing that waits for a person.
+    #[error("run `{0}` has nothing that waits for a person's approval")]
+    NothingHeld(RunId),
+    /// A run has several questions, and the answer did not say which it is to.
+    #[error("run `{run}` asks about several steps: {steps}")]
+    Ambiguous {
+        /// The run.
+        run: RunId,
+        /// Their names.
+        steps: String,
+    },
+    /// The sign that this process is alive cannot be left beside the database.
+    #[error("cannot leave a lock file in `{folder}`: {why}")]
+    Owner {
+        /// The folder.
+        folder: String,
+        /// The operating system's words.
+        why: String,
+    },
+}

@@ -1,0 +1,95 @@
+//! Entries as events.
+
+use comity_api::{Event, EventKind, usd};
+use comity_core::{Amounts, StepId};
+use comity_flow::Plan;
+use comity_ledger::{EntryKind, Record, Slot};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Turns a run's entries into events, one by one. Entries come in the order of their chain.
+pub struct Events {
+    plan: Arc<Plan>,
+    nested: HashMap<StepId, String>,
+    spent: Amounts,
+}
+
+impl Events {
+    /// For a run of this plan.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, nested: HashMap::new(), spent: Amounts::ZERO }
+    }
+
+    /// What the run has cost in the entries seen so far.
+    pub fn spent(&self) -> Amounts {
+        self.spent
+    }
+
+    /// The event an entry is; `None` for entries that are no event.
+    pub fn read(&mut self, record: &Record) -> Result<Option<Event>, comity_ledger::Error> {
+        let entry = &record.entry;
+        let usage = entry.usage.unwrap_or_default();
+        self.spent = self.spent.checked_add(&usage).unwrap_or(self.spent);
+        let Some(kind) = kind(entry.kind) else { return Ok(None) };
+        let ends = matches!(kind, EventKind::StepSettled | EventKind::StepFailed);
+        let output = match record.text(Slot::Output)? {
+            Some(text) => serde_json::from_slice(&text).ok(),
+            None => None,
+        };
+        let message = Some(record.words(Slot::Note)?).filter(|words| !words.is_empty());
+        let used = entry.usage.or(entry.used).unwrap_or_default();
+        let cost = match kind {
+            EventKind::RunFinished => Some(usd(self.spent.micro_usd)),
+            _ => ends.then(|| usd(used.micro_usd)),
+        };
+        Ok(Some(Event {
+            kind,
+            run_id: entry.run.to_string(),
+            step: self.step_name(record)?,
+            seq: record.seq,
+            at_ms: entry.at,
+            attempt: entry.step.as_ref().map(|step| step.attempt),
+            reason: entry.reason.map(|reason| reason.to_string()),
+            message,
+            approval: entry.approval.map(|approval| approval.to_string()),
+            cost_usd: cost,
+            duration_ms: ends.then_some(used.millis),
+            status: entry.status.map(|status| status.word().to_owned()),
+            output,
+        }))
+    }
+
+    /// The step's name: from the plan, or for a nested step from the act it was admitted for.
+    pub fn step_name(&mut self, record: &Record) -> Result<Option<String>, comity_ledger::Error> {
+        let Some(step) = &record.entry.step else { return Ok(None) };
+        if step.parent.is_none() {
+            let plan = usize::try_from(step.ordinal).ok().and_then(|ordinal| self.plan.step(ordinal));
+            return Ok(plan.map(|plan| plan.name.to_string()));
+        }
+        if let Some(act) = record.text(Slot::Act)?
+            && let Ok(act) = serde_json::from_slice::<Value>(&act)
+            && let Some(name) = act.get("name").and_then(Value::as_str)
+        {
+            self.nested.insert(step.id, name.to_owned());
+        }
+        Ok(self.nested.get(&step.id).cloned())
+    }
+}
+
+fn kind(entry: EntryKind) -> Option<EventKind> {
+    match entry {
+        EntryKind::Opened | EntryKind::Resumed => Some(EventKind::RunStarted),
+        EntryKind::Admitted => Some(EventKind::StepStarted),
+        EntryKind::Denied | EntryKind::Rejected | EntryKind::Expired => Some(EventKind::StepDenied),
+        EntryKind::Held => Some(EventKind::StepHeld),
+        EntryKind::Approved => Some(EventKind::StepApproved),
+        EntryKind::Settled | EntryKind::Happened => Some(EventKind::StepSettled),
+        EntryKind::Failed | EntryKind::Abandoned => Some(EventKind::StepFailed),
+        EntryKind::Cancelled => Some(EventKind::StepCancelled),
+        EntryKind::Unknown => Some(EventKind::StepUnknown),
+        EntryKind::Skipped => Some(EventKind::StepSkipped),
+        EntryKind::Paused | EntryKind::Closed => Some(EventKind::RunFinished),
+        EntryKind::NotHappened | EntryKind::Defect => None,
+    }
+}

@@ -1,0 +1,105 @@
+//! Which process owns a run, and whether it is still alive.
+//!
+//! Every process keeps one locked file beside the database. The system drops the lock when the process
+//! ends, however it ends, so that a number used again by another process fools nobody. The epoch in the
+//! database is what protects the ledger; this only keeps two processes from starting the same effects.
+
+#![expect(clippy::disallowed_methods, reason = "an effect module: makes and locks files beside the database")]
+
+use crate::error::Error;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// This process's sign of life. Dropping it takes the sign away.
+pub struct Owner {
+    name: Arc<str>,
+    path: PathBuf,
+    _lock: File,
+}
+
+fn folder(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-owners");
+    name.into()
+}
+
+impl Owner {
+    /// Leaves a locked file beside the database. `nonce` keeps apart processes with the same number.
+    pub fn claim(database: &Path, nonce: [u8; 8]) -> Result<Self, Error> {
+        let folder = folder(database);
+        let fail = |why: String| Error::Owner { folder: folder.display().to_string(), why };
+        std::fs::create_dir_all(&folder).map_err(|error| fail(error.to_string()))?;
+        let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = format!("{}-{nonce}", std::process::id());
+        let path = folder.join(&name);
+        let lock = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| fail(error.to_string()))?;
+        lock.try_lock().map_err(|error| fail(error.to_string()))?;
+        sweep(&folder, &path);
+        Ok(Self { name: name.into(), path, _lock: lock })
+    }
+
+    /// The name it owns runs by.
+    pub fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // A file left behind is swept by the next process.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The process number of `owner`, if that process is alive.
+pub fn alive(database: &Path, owner: &str) -> Option<u32> {
+    let path = folder(database).join(plain(owner)?);
+    is_locked(&path).then(|| owner.split('-').next()?.parse().ok())?
+}
+
+/// An owner's name as a file name; `None` for a name this program never gives.
+fn plain(owner: &str) -> Option<&str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (!owner.is_empty() && owner.bytes().all(fits)).then_some(owner)
+}
+
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Takes away the signs of processes that are gone.
+fn sweep(folder: &Path, own: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten().take(1_000) {
+        let path = entry.path();
+        if path != own && !is_locked(&path) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_alive_while_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("a.db");
+        let owner = Owner::claim(&database, [7; 8]).unwrap();
+        let name = owner.name();
+        assert_eq!(alive(&database, &name), Some(std::process::id()));
+        let other = Owner::claim(&database, [8; 8]).unwrap();
+        assert_eq!(alive(&database, &name), Some(std::process::id()), "a second process swept the first");
+        drop(owner);
+        assert_eq!(alive(&database, &name), None);
+        assert_eq!(alive(&database, "../../etc/passwd"), None);
+        drop(other);
+    }
+}

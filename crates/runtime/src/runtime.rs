@@ -1,0 +1,320 @@
+//! Opens everything, and runs workflows.
+
+use crate::error::Error;
+use crate::event::Events;
+use crate::owner::{Owner, alive};
+use crate::pinned::{PLANNER, Pinned, Setup, read as read_pinned};
+use crate::runner::{Runner, processes};
+use crate::{kinds, tail};
+use comity_api::Event;
+use comity_core::{ApprovalId, BoxFuture, Namespace, Principal, RunId, StepId, Tenant};
+use comity_flow::{Approver, Drive, Plan, RunVerdict, Walked, compile};
+use comity_govern::{Answer, Gate, Opening, PastState, Ruling, Run, Scope, World};
+use comity_ledger::RunStatus;
+use comity_store::{ApprovalState, Durability, Options, Pump, Store};
+use futures_util::future::{Either, select};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+
+/// How to open a runtime.
+pub struct Settings {
+    /// The database file.
+    pub database: PathBuf,
+    /// What an acknowledged commit survives.
+    pub durability: Durability,
+    /// Who acts here.
+    pub principal: Principal,
+    /// Time, randomness, tasks and an observer.
+    pub world: World,
+    /// Who runs the store's batches.
+    pub pump: Pump,
+}
+
+impl Settings {
+    /// The local person's settings for a database, in the world as it is.
+    pub fn local(database: impl Into<PathBuf>, durability: Durability, world: World) -> Self {
+        let account = crate::local_account();
+        let principal = Principal::local_person(&account, Tenant::local(), Namespace::default_name());
+        Self { database: database.into(), durability, principal, world, pump: Pump::Own }
+    }
+}
+
+/// A workflow to run.
+pub struct Request {
+    /// The workflow file's text.
+    pub source: String,
+    /// What to call the file in messages.
+    pub file: String,
+    /// Folder that programs start in.
+    pub base_dir: PathBuf,
+    /// What the run is about.
+    pub task: String,
+}
+
+/// Who is told, who is asked, and who may stop a run.
+#[derive(Default)]
+pub struct Hooks<'h> {
+    /// Told of every event once it is durable.
+    pub events: Option<Sender<Event>>,
+    /// Asked about held steps; without one they stay held and the run waits.
+    pub approver: Option<&'h dyn Approver>,
+    /// When this ends, the run is interrupted.
+    pub stop: Option<BoxFuture<'h, ()>>,
+}
+
+/// How a call to run something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// The run.
+    pub run: RunId,
+    /// Where it stands.
+    pub status: RunStatus,
+}
+
+/// A store, a gate, and the sign that this process is alive.
+pub struct Runtime {
+    gate: Gate,
+    owner: Owner,
+    principal: Principal,
+    processes: Arc<Semaphore>,
+}
+
+impl Runtime {
+    /// Opens the database and everything on top of it.
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        let Settings { database, durability, principal, world, pump } = settings;
+        let mut options = Options::new(database, comity_ledger::link);
+        options.durability = durability;
+        options.points = Arc::clone(&world.points);
+        options.pump = pump;
+        options.now = world.clock.now();
+        let store = Store::open(options)?;
+        let mut nonce = [0u8; 8];
+        world.entropy.fill(&mut nonce);
+        let owner = Owner::claim(store.path(), nonce)?;
+        Ok(Self { gate: Gate::new(store, world), owner, principal, processes: processes() })
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        self.gate.store()
+    }
+
+    /// Whose runs this sees.
+    pub fn tenant(&self) -> &Tenant {
+        &self.principal.tenant
+    }
+
+    /// Checks a workflow file and builds its steps, without running anything.
+    pub fn check(&self, request: &Request) -> Result<Plan, Error> {
+        check(request)
+    }
+
+    /// Runs a workflow until it ends, waits, or is stopped.
+    pub async fn start(&self, request: Request, hooks: Hooks<'_>) -> Result<Finished, Error> {
+        let plan = Arc::new(compile(&request.source, &kinds())?);
+        let runner = Runner::new(Arc::clone(&plan), &request.base_dir, &self.processes)?;
+        let setup = Setup {
+            base_dir: request.base_dir.display().to_string(),
+            file: request.file,
+            planner: PLANNER,
+            task: request.task,
+        };
+        let opening = Opening {
+            principal: self.principal.clone(),
+            owner: self.owner.name(),
+            policy: plan.policy().clone(),
+            source: request.source.into_bytes(),
+            setup: serde_json::to_vec(&setup).unwrap_or_default(),
+        };
+        let run = self.gate.open(opening).await?;
+        self.work(run, plan, runner, &setup.task, 0, hooks).await
+    }
+
+    /// Goes on with a run where its last entry left it.
+    pub async fn resume(&self, id: RunId, hooks: Hooks<'_>) -> Result<Finished, Error> {
+        self.resume_after(id, None, hooks).await
+    }
+
+    /// Records what a person found out about a step whose end nobody saw, and goes on.
+    pub async fn resume_with_answer(
+        &self,
+        id: RunId,
+        step: &str,
+        answer: &Answer,
+        comment: &str,
+        hooks: Hooks<'_>,
+    ) -> Result<Finished, Error> {
+        self.resume_after(id, Some((step, answer, comment)), hooks).await
+    }
+
+    async fn resume_after(
+        &self,
+        id: RunId,
+        answer: Option<(&str, &Answer, &str)>,
+        hooks: Hooks<'_>,
+    ) -> Result<Finished, Error> {
+        let Pinned { cell, source, setup } = self.pinned(id).await?;
+        if cell.status == RunStatus::Running as u8
+            && *cell.owner != *self.owner.name()
+            && let Some(pid) = alive(self.store().path(), &cell.owner)
+        {
+            return Err(Error::Owned { run: id, pid });
+        }
+        let plan = Arc::new(compile(&source, &kinds())?);
+        let base_dir = PathBuf::from(&setup.base_dir);
+        let runner = Runner::new(Arc::clone(&plan), &base_dir, &self.processes)?;
+        let run = self.gate.resume(id, &self.principal, self.owner.name()).await?;
+        if let Some((name, answer, comment)) = answer {
+            let step = ordinal(&plan, name).and_then(|ordinal| find(&run, ordinal));
+            let step = step.ok_or_else(|| Error::NoStep { run: id, step: name.to_owned() })?;
+            self.gate.answer(&run, step, answer, &self.principal, comment).await?;
+        }
+        self.work(run, plan, runner, &setup.task, cell.next_seq, hooks).await
+    }
+
+    /// Records a person's yes or no to a held step: the only one, or the one named.
+    pub async fn rule(
+        &self,
+        id: RunId,
+        step: Option<&str>,
+        ruling: Ruling,
+        comment: &str,
+    ) -> Result<ApprovalId, Error> {
+        let approval = self.pending(id, step).await?;
+        self.gate.rule(&self.principal.tenant, approval, ruling, &self.principal, comment).await?;
+        Ok(approval)
+    }
+
+    /// Records a person's yes or no to an approval.
+    pub async fn rule_on(&self, approval: ApprovalId, ruling: Ruling, comment: &str) -> Result<RunId, Error> {
+        Ok(self.gate.rule(&self.principal.tenant, approval, ruling, &self.principal, comment).await?)
+    }
+
+    async fn pending(&self, id: RunId, step: Option<&str>) -> Result<ApprovalId, Error> {
+        let Pinned { cell, source, .. } = self.pinned(id).await?;
+        let plan = compile(&source, &kinds())?;
+        let mut held = Vec::new();
+        for row in self.store().approvals(&cell).await? {
+            if row.cell.state == ApprovalState::Pending {
+                held.push((name_of(&plan, id, row.cell.step), row.id));
+            }
+        }
+        if let Some(name) = step {
+            held.retain(|(known, _)| known == name);
+        }
+        match held.as_slice() {
+            [] => Err(Error::NothingHeld(id)),
+            [(_, approval)] => Ok(*approval),
+            several => {
+                let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+                Err(Error::Ambiguous { run: id, steps: names.join(", ") })
+            }
+        }
+    }
+
+    pub(crate) async fn pinned(&self, id: RunId) -> Result<Pinned, Error> {
+        read_pinned(self.store(), &self.principal.tenant, id).await
+    }
+
+    /// Walks the plan, tells the listener, and writes down where the run stands when nothing is left to do.
+    async fn work(
+        &self,
+        run: Arc<Run>,
+        plan: Arc<Plan>,
+        runner: Runner,
+        task: &str,
+        from: u64,
+        hooks: Hooks<'_>,
+    ) -> Result<Finished, Error> {
+        let Hooks { events, approver, stop } = hooks;
+        let id = run.id();
+        let early = events.clone();
+        let runner = runner.telling(early);
+        let walk = pin!(self.walk(&run, &plan, &runner, task, approver, stop));
+        let Some(out) = events else { return walk.await };
+        let follow =
+            tail::follow(self.store(), self.tenant(), id, from, Events::new(Arc::clone(&plan)), &out);
+        match select(walk, pin!(follow)).await {
+            Either::Left((finished, follow)) => {
+                let finished = finished?;
+                follow.await?;
+                Ok(finished)
+            }
+            Either::Right((followed, walk)) => {
+                let finished = walk.await?;
+                followed?;
+                Ok(finished)
+            }
+        }
+    }
+
+    async fn walk(
+        &self,
+        run: &Arc<Run>,
+        plan: &Plan,
+        runner: &Runner,
+        task: &str,
+        approver: Option<&dyn Approver>,
+        stop: Option<BoxFuture<'_, ()>>,
+    ) -> Result<Finished, Error> {
+        let scope = Scope::root(Arc::clone(run));
+        let drive = Drive { gate: &self.gate, scope: &scope, plan, runner, approver, task };
+        let walked = match stop {
+            None => Some(drive.walk().await?),
+            Some(stop) => match select(pin!(drive.walk()), stop).await {
+                Either::Left((walked, _)) => Some(walked?),
+                Either::Right(((), _)) => None,
+            },
+        };
+        // A stopped walk has been dropped here, and with it every step under way: they are settled now.
+        let status = walked.as_ref().map_or(RunStatus::Interrupted, status);
+        if status.is_final() {
+            run.close(status).await?;
+        } else {
+            run.pause(status).await?;
+        }
+        Ok(Finished { run: run.id(), status })
+    }
+}
+
+/// Checks a workflow file and builds its steps, without a database.
+pub fn check(request: &Request) -> Result<Plan, Error> {
+    let plan = Arc::new(compile(&request.source, &kinds())?);
+    Runner::new(Arc::clone(&plan), Path::new(&request.base_dir), &processes())?;
+    Ok(Arc::unwrap_or_clone(plan))
+}
+
+fn status(walked: &Walked) -> RunStatus {
+    match walked.verdict {
+        RunVerdict::Completed => RunStatus::Completed,
+        RunVerdict::Waiting => RunStatus::Waiting,
+        RunVerdict::Failed(_) => RunStatus::Failed,
+        RunVerdict::Denied(reason) if reason.is_budget() => RunStatus::Exhausted,
+        RunVerdict::Denied(_) => RunStatus::Denied,
+    }
+}
+
+fn ordinal(plan: &Plan, name: &str) -> Option<u32> {
+    let at = plan.steps().iter().position(|step| &*step.name == name)?;
+    u32::try_from(at).ok()
+}
+
+/// The step with this ordinal that waits to be told how it ended.
+fn find(run: &Run, ordinal: u32) -> Option<StepId> {
+    let unknown = run.past().into_iter().find(|(_, past)| {
+        past.parent.is_none() && past.ordinal == ordinal && matches!(past.state, PastState::Unknown(..))
+    });
+    unknown.map(|(id, _)| id)
+}
+
+/// The name of a step of the run itself.
+fn name_of(plan: &Plan, run: RunId, step: StepId) -> String {
+    let ordinals = 0..u32::try_from(plan.steps().len()).unwrap_or(u32::MAX);
+    let found =
+        ordinals.zip(plan.steps()).find(|(ordinal, _)| StepId::derive(run, None, *ordinal, 0) == step);
+    found.map_or_else(|| step.to_string(), |(_, plan)| plan.name.to_string())
+}
