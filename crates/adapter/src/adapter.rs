@@ -1,7 +1,7 @@
 //! What every adapter promises, and the table of those there are.
 
 use crate::{Error, command, echo, human};
-use comity_core::{BoxFuture, KindSpec};
+use comity_core::{Amounts, BoxFuture, KindSpec};
 use comity_govern::{Failure, Input, Output, Permit};
 use serde_json::{Map, Value};
 use std::{path::PathBuf, sync::Arc};
@@ -26,6 +26,11 @@ pub trait Adapter: Send + Sync {
 
     /// What fails together: the key of the circuit breaker, as in `command:grep`.
     fn endpoint(&self) -> String;
+
+    /// What steps nested in a call may cost at most, all together, beyond the call's own price.
+    fn reserve(&self) -> Amounts {
+        Amounts::ZERO
+    }
 }
 
 /// Where the workflow that names an adapter stands.

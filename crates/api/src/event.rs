@@ -87,7 +87,7 @@ pub enum EventKind {
     StepFailed,
     /// Nobody knows how a step ended.
     StepUnknown,
-    /// A step was called off before it began.
+    /// A step was called off before it began, or did not happen: it may be tried again.
     StepCancelled,
     /// The run ended, or stops for now: see its status.
     RunFinished,

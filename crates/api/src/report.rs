@@ -65,6 +65,9 @@ pub struct ApprovalInfo {
     pub approval: String,
     /// The step, by its name in the file.
     pub step: String,
+    /// What the file asks the person; steps that are held for another reason ask nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// Why a person is asked.
     pub message: String,
     /// Until when an answer counts, in milliseconds since 1970.

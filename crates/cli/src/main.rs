@@ -1,2 +1,8 @@
 //! The `comity` binary.
-fn main() {}
+
+use comity_core::Unwatched;
+use std::sync::Arc;
+
+fn main() {
+    std::process::exit(comity_cli::main_with(std::env::args_os(), Arc::new(Unwatched)));
+}

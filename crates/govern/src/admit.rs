@@ -21,7 +21,7 @@ use std::time::Duration;
 /// What comes of asking.
 pub(crate) enum Admission {
     /// Go ahead; this settles it.
-    Go(Settlement),
+    Go(Box<Settlement>),
     /// Not now, or not at all.
     Stop(Outcome),
 }
@@ -84,7 +84,7 @@ impl Gate {
                 Finding::Pass => {
                     let mut settlement = asking.settlement();
                     match asking.go(&judgement, probe, &mut settlement).await? {
-                        Tried::Done => return Ok(Admission::Go(settlement)),
+                        Tried::Done => return Ok(Admission::Go(Box::new(settlement))),
                         Tried::Short(lack) => short = Some(lack),
                     }
                 }
@@ -274,6 +274,8 @@ impl Asking<'_> {
             contract: self.step.contract,
             hold,
             idempotent: self.step.idempotent,
+            part: Amounts::ZERO,
+            nested: Amounts::ZERO,
         }
     }
 }

@@ -39,8 +39,11 @@ pub struct Gate {
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) world: World,
-    breakers: Mutex<HashMap<(Tenant, Arc<str>), (Duration, BreakerCell)>>,
+    breakers: Mutex<Breakers>,
 }
+
+/// Breakers by tenant and endpoint, each with the time it was read.
+type Breakers = HashMap<(Tenant, Arc<str>), (Duration, BreakerCell)>;
 
 impl Gate {
     /// A gate in front of this store.
@@ -152,10 +155,15 @@ impl Gate {
             entry.reason = Some(reason);
             let held = past.hold;
             let free = past.idempotent && !held.is_zero();
-            entry.release = free.then_some(held);
+            // Nobody knows whether it was paid for: what it could cost counts as spent. Steps and time of a
+            // try that will be made again do not.
+            let spent = Amounts { micro_usd: held.micro_usd, tokens: held.tokens, ..Amounts::ZERO };
+            if free {
+                (entry.release, entry.usage) = (Some(held), Some(spent));
+            }
             let mut ops = vec![run.append(entry, &[(Slot::Note, message.as_bytes())])];
             if free {
-                ops.push(Op::Settle { accounts: Arc::clone(&run.accounts), held, spent: Amounts::ZERO });
+                ops.push(Op::Settle { accounts: Arc::clone(&run.accounts), held, spent });
             }
             let receipt = run.commit(Vec::new(), ops).await?;
             let receipt = receipt.map_err(|refused| Error::of_refusal(run.id(), &refused))?;
@@ -192,7 +200,8 @@ impl Gate {
         let held = past.hold;
         // What nobody measured is booked at what it could cost at most, time left out.
         let most = Amounts { millis: 0, ..held };
-        let spent = if kind == EntryKind::NotHappened { Amounts::ZERO } else { most };
+        let nested = Amounts { steps: 0, millis: 0, ..past.nested };
+        let spent = if kind == EntryKind::NotHappened { nested.min(&held) } else { most };
         let mut ops = Vec::new();
         if !held.is_zero() {
             (entry.release, entry.usage) = (Some(held), Some(spent));

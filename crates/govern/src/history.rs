@@ -25,6 +25,10 @@ pub struct Past {
     pub hold: Amounts,
     /// Whether doing it twice does what doing it once does.
     pub idempotent: bool,
+    /// What is set aside for it out of its parent's hold.
+    pub part: Amounts,
+    /// What steps nested in this try have used, and what is set aside for those whose end nobody saw.
+    pub nested: Amounts,
 }
 
 /// How a step stands.
@@ -83,14 +87,22 @@ impl History {
             contract: step.contract,
             hold: Amounts::ZERO,
             idempotent: step.idempotent,
+            part: Amounts::ZERO,
+            nested: Amounts::ZERO,
         });
         if entry.payloads.get(Slot::Act).is_some() {
             past.act = seq;
         }
-        past.attempt = past.attempt.max(step.attempt);
         let held = entry.hold.unwrap_or_default();
         past.hold = past.hold.checked_add(&held).unwrap_or(Amounts::UNLIMITED);
         past.hold = past.hold.saturating_sub(&entry.release.unwrap_or_default());
+        if past.attempt < step.attempt || entry.release.is_some() {
+            past.nested = Amounts::ZERO;
+        }
+        past.attempt = past.attempt.max(step.attempt);
+        let before = past.part;
+        past.part = entry.part.unwrap_or(if entry.used.is_some() { Amounts::ZERO } else { before });
+        let after = past.part;
         past.state = match entry.kind {
             EntryKind::Admitted => PastState::Open,
             EntryKind::Held => entry.approval.map_or(PastState::Open, PastState::Held),
@@ -108,6 +120,15 @@ impl History {
             | EntryKind::Paused
             | EntryKind::Closed => past.state,
         };
+        self.pass_up(step.parent, entry, before, after);
+    }
+
+    /// A nested step's costs are its parent's.
+    fn pass_up(&mut self, parent: Option<StepId>, entry: &Entry, before: Amounts, after: Amounts) {
+        let Some(parent) = parent.and_then(|parent| self.steps.get_mut(&parent)) else { return };
+        let more = after.checked_add(&entry.used.unwrap_or_default()).unwrap_or(Amounts::UNLIMITED);
+        let rest = parent.nested.saturating_sub(&before);
+        parent.nested = rest.checked_add(&more).unwrap_or(Amounts::UNLIMITED);
     }
 
     fn measure(&mut self, entry: &Entry) {

@@ -31,8 +31,13 @@ impl Scope {
         &self.run
     }
 
+    /// The step that steps here are nested in.
+    pub fn parent_step(&self) -> Option<StepId> {
+        self.parent.as_ref().map(|parent| parent.step)
+    }
+
     /// The id of the `ordinal`-th step here, in the given loop iteration.
     pub fn step_id(&self, ordinal: u32, iteration: u32) -> StepId {
-        StepId::derive(self.run.id(), self.parent.as_ref().map(|parent| parent.step), ordinal, iteration)
+        StepId::derive(self.run.id(), self.parent_step(), ordinal, iteration)
     }
 }

@@ -17,11 +17,16 @@ use comity_store::{Op, Ticket};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What is said of a step whose caller went away.
+const LOST: &str = "its caller went away while it was under way";
+
 /// How an admitted step ended.
 pub(crate) enum End {
     Output(Output),
     Failed(ReasonCode, String),
     Unknown(ReasonCode, String),
+    /// The caller went away while it was under way: a resume may find out, or try again.
+    Lost,
     Cancelled,
 }
 
@@ -129,7 +134,9 @@ impl Settlement {
     pub(crate) fn permit(&mut self) -> Permit {
         let clock = Arc::clone(&self.run.world().clock);
         self.began = clock.monotonic();
-        self.stage = Stage::Begun;
+        if self.stage == Stage::Admitted {
+            self.stage = Stage::Begun;
+        }
         let parent = Parent { step: self.step.id, purse: Arc::clone(&self.purse) };
         let scope = Scope { run: Arc::clone(&self.run), parent: Some(parent), depth: self.depth + 1 };
         Permit {
@@ -168,7 +175,7 @@ impl Settlement {
             End::Failed(reason, message) | End::Unknown(reason, message) => {
                 Outcome::Failed(Ended { reason, message })
             }
-            End::Cancelled => {
+            End::Lost | End::Cancelled => {
                 Outcome::Failed(Ended { reason: ReasonCode::Cancelled, message: "cancelled".to_owned() })
             }
         })
@@ -182,12 +189,13 @@ impl Settlement {
         let begun = self.stage == Stage::Begun;
         self.stage = Stage::Done;
         let usage = if begun { self.measure() } else { Amounts::ZERO };
-        let stays = matches!(end, End::Unknown(..)) && !self.step.idempotent;
+        let stays = matches!(end, End::Unknown(..) | End::Lost) && !self.step.idempotent;
         let ops = self.ops(end, usage, stays);
         let ticket = self.run.inner.store.queue(self.run.build(Vec::new(), ops));
         self.note(end, stays);
         match &self.parent {
-            Some(parent) if !stays => parent.purse.restore(&self.hold, &usage),
+            // The parent's own time runs on meanwhile: a nested step's is not counted again.
+            Some(parent) if !stays => parent.purse.restore(&self.hold, &Amounts { millis: 0, ..usage }),
             Some(_) => {}
             None => self.run.done(),
         }
@@ -211,6 +219,7 @@ impl Settlement {
                 (EntryKind::Failed, Some(*reason), Slot::Note, message.clone())
             }
             End::Unknown(reason, message) => (EntryKind::Unknown, Some(*reason), Slot::Note, message.clone()),
+            End::Lost => (EntryKind::Unknown, Some(ReasonCode::EffectUnknown), Slot::Note, LOST.to_owned()),
             End::Cancelled => (EntryKind::Cancelled, Some(ReasonCode::Cancelled), Slot::Note, String::new()),
         };
         let mut entry = self.run.entry(kind);
@@ -238,7 +247,7 @@ impl Settlement {
         let next = match end {
             End::Output(_) => breaker::succeeded(&cell)?,
             End::Failed(..) | End::Unknown(..) => breaker::failed(&cell, &run.policy.breaker, run.now()),
-            End::Cancelled => return None,
+            End::Lost | End::Cancelled => return None,
         };
         run.inner.note_breaker(&run.tenant, endpoint, next);
         Some(Op::SetBreaker { endpoint: Arc::clone(endpoint), breaker: next })
@@ -248,7 +257,8 @@ impl Settlement {
     fn note(&self, end: &End, stays: bool) {
         let state = match end {
             End::Unknown(reason, _) if stays => PastState::Unknown(*reason, 0),
-            End::Cancelled => PastState::Retry,
+            End::Lost if stays => PastState::Unknown(ReasonCode::EffectUnknown, 0),
+            End::Lost | End::Cancelled => PastState::Retry,
             _ => return self.run.forget(self.step.id),
         };
         let past = Past {
@@ -260,6 +270,8 @@ impl Settlement {
             contract: self.step.contract,
             hold: if stays { self.hold } else { Amounts::ZERO },
             idempotent: self.step.idempotent,
+            part: Amounts::ZERO,
+            nested: Amounts::ZERO,
         };
         self.run.remember(self.step.id, past);
     }
@@ -278,10 +290,7 @@ impl Drop for Settlement {
         let end = match self.stage {
             Stage::Done | Stage::Asked => return,
             Stage::Admitted => End::Cancelled,
-            Stage::Begun => {
-                let message = "its caller went away while it was under way".to_owned();
-                End::Unknown(ReasonCode::EffectUnknown, message)
-            }
+            Stage::Begun => End::Lost,
         };
         if let (Some(ticket), _) = self.settle(&end) {
             self.run.owe(ticket);

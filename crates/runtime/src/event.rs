@@ -16,9 +16,14 @@ pub struct Events {
 }
 
 impl Events {
-    /// For a run of this plan.
+    /// For a run of this plan, from its first entry on.
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, nested: HashMap::new(), spent: Amounts::ZERO }
+        Self::after(plan, Amounts::ZERO)
+    }
+
+    /// For a run that had cost `spent` before the first entry that will be read.
+    pub fn after(plan: Arc<Plan>, spent: Amounts) -> Self {
+        Self { plan, nested: HashMap::new(), spent }
     }
 
     /// What the run has cost in the entries seen so far.
@@ -86,10 +91,10 @@ fn kind(entry: EntryKind) -> Option<EventKind> {
         EntryKind::Approved => Some(EventKind::StepApproved),
         EntryKind::Settled | EntryKind::Happened => Some(EventKind::StepSettled),
         EntryKind::Failed | EntryKind::Abandoned => Some(EventKind::StepFailed),
-        EntryKind::Cancelled => Some(EventKind::StepCancelled),
+        EntryKind::Cancelled | EntryKind::NotHappened => Some(EventKind::StepCancelled),
         EntryKind::Unknown => Some(EventKind::StepUnknown),
         EntryKind::Skipped => Some(EventKind::StepSkipped),
         EntryKind::Paused | EntryKind::Closed => Some(EventKind::RunFinished),
-        EntryKind::NotHappened | EntryKind::Defect => None,
+        EntryKind::Defect => None,
     }
 }

@@ -12,9 +12,9 @@ mod runtime;
 mod system;
 mod tail;
 
-pub use comity_flow::{Approver, Invalid, StepPlan};
-pub use comity_govern::{Answer, Approval, Ruling};
-pub use comity_ledger::RunStatus;
+pub use comity_flow::{Approver, Invalid, Plan, StepPlan};
+pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
+pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
 pub use comity_store::{Error as StoreError, Pump};
 pub use error::Error;
@@ -25,5 +25,10 @@ use comity_core::KindSpec;
 
 /// Every kind of step this build can run.
 pub fn kinds() -> Vec<&'static KindSpec> {
-    comity_adapter::ADAPTERS.iter().map(|adapter| adapter.spec).collect()
+    specs(comity_adapter::ADAPTERS)
+}
+
+/// What the kinds of step of these adapters may say in a file.
+pub(crate) fn specs(adapters: &[comity_adapter::AdapterKind]) -> Vec<&'static KindSpec> {
+    adapters.iter().map(|adapter| adapter.spec).collect()
 }

@@ -9,7 +9,7 @@ use crate::runtime::Runtime;
 use comity_api::{
     ApprovalInfo, Check, Event, EventKind, RunReport, RunSummary, StepReport, TraceRow, VerifyReport, usd,
 };
-use comity_core::{Amounts, Digest, RunId};
+use comity_core::{Digest, RunId};
 use comity_flow::{Plan, compile};
 use comity_ledger::{EntryKind, Record, RunStatus, Slot, Verdict, read, read_one, verify};
 use serde_json::{Map, Value};
@@ -23,7 +23,7 @@ impl Runtime {
     /// How a run stands, with its chain recomputed.
     pub async fn report(&self, id: RunId) -> Result<RunReport, Error> {
         let Pinned { cell, source, .. } = self.pinned(id).await?;
-        let plan = Arc::new(compile(&source, &kinds())?);
+        let plan = Arc::new(self.compile(&source)?);
         let mut fold = Fold::new(Arc::clone(&plan));
         read(self.store(), &cell, |record| fold.add(&record)).await?;
         let checked = verify(self.store(), Some((self.tenant(), id))).await?;
@@ -48,8 +48,7 @@ impl Runtime {
     pub async fn runs(&self, limit: usize) -> Result<Vec<RunSummary>, Error> {
         let mut out = Vec::new();
         for row in self.store().runs(self.tenant(), None, limit).await? {
-            let account = self.store().account(self.tenant(), comity_ledger::account::of_run(row.id)).await?;
-            let spent = account.map_or(Amounts::ZERO, |account| account.cell.spent);
+            let spent = self.spent(row.id).await?;
             let opened = read_one(self.store(), &row.cell, 0).await?;
             let status = RunStatus::from_number(row.cell.status).unwrap_or(RunStatus::Running);
             let owner = alive(self.store().path(), &row.cell.owner).filter(|_| status == RunStatus::Running);
@@ -73,7 +72,7 @@ impl Runtime {
     /// Every entry of a run, handed on in order.
     pub async fn trace(&self, id: RunId, mut visit: impl FnMut(TraceRow) + Send) -> Result<(), Error> {
         let Pinned { cell, source, .. } = self.pinned(id).await?;
-        let mut events = Events::new(Arc::new(compile(&source, &kinds())?));
+        let mut events = Events::new(Arc::new(self.compile(&source)?));
         read(self.store(), &cell, |record| {
             visit(trace_row(&record, events.step_name(&record)?)?);
             Ok(())
@@ -174,6 +173,9 @@ impl Fold {
             return Ok(());
         };
         let Ok(ordinal) = usize::try_from(step.ordinal) else { return Ok(()) };
+        // A try that may be made again asks nobody.
+        let retry = event.kind == EventKind::StepUnknown && step.idempotent;
+        let event = if retry { Event { kind: EventKind::StepCancelled, ..event } } else { event };
         self.note(ordinal, event, record.entry.expires);
         Ok(())
     }
@@ -194,9 +196,11 @@ impl Fold {
             *output = event.output;
         }
         let asks = matches!(event.kind, EventKind::StepHeld | EventKind::StepUnknown);
+        let prompt = self.plan.step(ordinal).and_then(|step| step.config.get("prompt")?.as_str());
         *ask = asks.then(|| ApprovalInfo {
             approval: event.approval.unwrap_or_default(),
             step: step.step.clone(),
+            prompt: prompt.map(str::to_owned),
             message: event.message.unwrap_or_default(),
             expires_ms: expires,
         });

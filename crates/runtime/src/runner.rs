@@ -1,7 +1,7 @@
 //! How a plan's steps are done: by the adapters of this build.
 
 use crate::error::Error;
-use comity_adapter::{Adapter, Setup, find};
+use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
 use comity_core::{Amounts, BoxFuture, Digest, Step};
 use comity_flow::{Plan, StepPlan, StepRunner};
@@ -21,6 +21,7 @@ struct Ready {
     contract: Digest,
     endpoint: Arc<str>,
     turn: Option<Arc<Semaphore>>,
+    bound: Amounts,
 }
 
 /// The adapters of one plan.
@@ -32,10 +33,18 @@ pub struct Runner {
 
 impl Runner {
     /// Builds an adapter for every step. Errors name the first step that cannot be built.
-    pub fn new(plan: Arc<Plan>, base_dir: &Path, processes: &Arc<Semaphore>) -> Result<Self, Error> {
+    pub fn new(
+        plan: Arc<Plan>,
+        adapters: &[AdapterKind],
+        base_dir: &Path,
+        processes: &Arc<Semaphore>,
+    ) -> Result<Self, Error> {
         let setup = Setup { base_dir: base_dir.to_owned() };
-        let ready =
-            plan.steps().iter().map(|step| build(step, &setup, processes)).collect::<Result<_, _>>()?;
+        let ready = plan
+            .steps()
+            .iter()
+            .map(|step| build(step, adapters, &setup, processes))
+            .collect::<Result<_, _>>()?;
         Ok(Self { plan, ready, early: None })
     }
 
@@ -57,13 +66,22 @@ pub fn processes() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(PROCESSES))
 }
 
-fn build(step: &StepPlan, setup: &Setup, processes: &Arc<Semaphore>) -> Result<Ready, Error> {
+fn build(
+    step: &StepPlan,
+    adapters: &[AdapterKind],
+    setup: &Setup,
+    processes: &Arc<Semaphore>,
+) -> Result<Ready, Error> {
     let fail = |source| Error::Adapter { step: step.name.to_string(), source };
-    let kind = find(step.kind.name).ok_or_else(|| Error::NoAdapter(step.kind.name.to_owned()))?;
+    let kind = adapters.iter().find(|kind| kind.spec.name == step.kind.name);
+    let kind = kind.ok_or_else(|| Error::NoAdapter(step.kind.name.to_owned()))?;
     let adapter = (kind.build)(setup, &step.config).map_err(fail)?;
     let endpoint: Arc<str> = adapter.endpoint().into();
     let turn = endpoint.starts_with("command:").then(|| Arc::clone(processes));
-    Ok(Ready { adapter, contract: contract(step), endpoint, turn })
+    // The call's own step and price, and whatever it may nest. What leaves the range fits no account.
+    let own = Amounts { micro_usd: step.price.micros(), steps: 1, ..Amounts::ZERO };
+    let bound = own.checked_add(&adapter.reserve()).unwrap_or(Amounts::UNLIMITED);
+    Ok(Ready { adapter, contract: contract(step), endpoint, turn, bound })
 }
 
 /// Names how a step is done: a resumed step that is done another way is not the same act.
@@ -99,7 +117,7 @@ impl StepRunner for Runner {
             idempotent: plan.idempotent,
             contract: ready.contract,
             endpoint: Arc::clone(&ready.endpoint),
-            bound: Amounts { micro_usd: plan.price.micros(), steps: 1, ..Amounts::ZERO },
+            bound: ready.bound,
             timeout: plan.timeout,
             input: Arc::clone(&input.bytes),
         }

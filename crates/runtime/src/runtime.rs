@@ -5,11 +5,12 @@ use crate::event::Events;
 use crate::owner::{Owner, alive};
 use crate::pinned::{PLANNER, Pinned, Setup, read as read_pinned};
 use crate::runner::{Runner, processes};
-use crate::{kinds, tail};
+use crate::{kinds, specs, tail};
+use comity_adapter::{ADAPTERS, AdapterKind};
 use comity_api::Event;
-use comity_core::{ApprovalId, BoxFuture, Namespace, Principal, RunId, StepId, Tenant};
-use comity_flow::{Approver, Drive, Plan, RunVerdict, Walked, compile};
-use comity_govern::{Answer, Gate, Opening, PastState, Ruling, Run, Scope, World};
+use comity_core::{Amounts, ApprovalId, BoxFuture, Namespace, Principal, RunId, StepId, Tenant};
+use comity_flow::{Approver, Drive, Invalid, Plan, RunVerdict, Walked, compile};
+use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
 use comity_ledger::RunStatus;
 use comity_store::{ApprovalState, Durability, Options, Pump, Store};
 use futures_util::future::{Either, select};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub world: World,
     /// Who runs the store's batches.
     pub pump: Pump,
+    /// The kinds of step there are.
+    pub adapters: &'static [AdapterKind],
 }
 
 impl Settings {
@@ -38,7 +41,7 @@ impl Settings {
     pub fn local(database: impl Into<PathBuf>, durability: Durability, world: World) -> Self {
         let account = crate::local_account();
         let principal = Principal::local_person(&account, Tenant::local(), Namespace::default_name());
-        Self { database: database.into(), durability, principal, world, pump: Pump::Own }
+        Self { database: database.into(), durability, principal, world, pump: Pump::Own, adapters: ADAPTERS }
     }
 }
 
@@ -74,18 +77,26 @@ pub struct Finished {
     pub status: RunStatus,
 }
 
+/// What of a run was told before: the entries up to here, and what they cost.
+#[derive(Default)]
+struct Told {
+    next: u64,
+    spent: Amounts,
+}
+
 /// A store, a gate, and the sign that this process is alive.
 pub struct Runtime {
     gate: Gate,
     owner: Owner,
     principal: Principal,
     processes: Arc<Semaphore>,
+    adapters: &'static [AdapterKind],
 }
 
 impl Runtime {
     /// Opens the database and everything on top of it.
     pub fn open(settings: Settings) -> Result<Self, Error> {
-        let Settings { database, durability, principal, world, pump } = settings;
+        let Settings { database, durability, principal, world, pump, adapters } = settings;
         let mut options = Options::new(database, comity_ledger::link);
         options.durability = durability;
         options.points = Arc::clone(&world.points);
@@ -95,7 +106,17 @@ impl Runtime {
         let mut nonce = [0u8; 8];
         world.entropy.fill(&mut nonce);
         let owner = Owner::claim(store.path(), nonce)?;
-        Ok(Self { gate: Gate::new(store, world), owner, principal, processes: processes() })
+        Ok(Self { gate: Gate::new(store, world), owner, principal, processes: processes(), adapters })
+    }
+
+    /// The gate, for whoever nests steps of their own.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Reads a workflow file against the kinds of step there are.
+    pub(crate) fn compile(&self, source: &str) -> Result<Plan, Invalid> {
+        compile(source, &specs(self.adapters))
     }
 
     /// The store, for reading.
@@ -115,8 +136,8 @@ impl Runtime {
 
     /// Runs a workflow until it ends, waits, or is stopped.
     pub async fn start(&self, request: Request, hooks: Hooks<'_>) -> Result<Finished, Error> {
-        let plan = Arc::new(compile(&request.source, &kinds())?);
-        let runner = Runner::new(Arc::clone(&plan), &request.base_dir, &self.processes)?;
+        let plan = Arc::new(self.compile(&request.source)?);
+        let runner = Runner::new(Arc::clone(&plan), self.adapters, &request.base_dir, &self.processes)?;
         let setup = Setup {
             base_dir: request.base_dir.display().to_string(),
             file: request.file,
@@ -131,7 +152,7 @@ impl Runtime {
             setup: serde_json::to_vec(&setup).unwrap_or_default(),
         };
         let run = self.gate.open(opening).await?;
-        self.work(run, plan, runner, &setup.task, 0, hooks).await
+        self.work(run, plan, runner, &setup.task, Told::default(), hooks).await
     }
 
     /// Goes on with a run where its last entry left it.
@@ -164,16 +185,33 @@ impl Runtime {
         {
             return Err(Error::Owned { run: id, pid });
         }
-        let plan = Arc::new(compile(&source, &kinds())?);
+        let plan = Arc::new(self.compile(&source)?);
         let base_dir = PathBuf::from(&setup.base_dir);
-        let runner = Runner::new(Arc::clone(&plan), &base_dir, &self.processes)?;
+        let runner = Runner::new(Arc::clone(&plan), self.adapters, &base_dir, &self.processes)?;
+        let answered = match &answer {
+            Some((name, ..)) => {
+                let unknown = || Error::NoStep { run: id, step: (*name).to_owned() };
+                Some(StepId::derive(id, None, ordinal(&plan, name).ok_or_else(unknown)?, 0))
+            }
+            None => None,
+        };
+        let told = Told { next: cell.next_seq, spent: self.spent(id).await? };
         let run = self.gate.resume(id, &self.principal, self.owner.name()).await?;
-        if let Some((name, answer, comment)) = answer {
-            let step = ordinal(&plan, name).and_then(|ordinal| find(&run, ordinal));
-            let step = step.ok_or_else(|| Error::NoStep { run: id, step: name.to_owned() })?;
-            self.gate.answer(&run, step, answer, &self.principal, comment).await?;
+        if let (Some(step), Some((_, answer, comment))) = (answered, answer)
+            && let Err(error) = self.gate.answer(&run, step, answer, &self.principal, comment).await
+        {
+            // The answer was to a question nobody asked: the run stands where it stood.
+            let before = RunStatus::from_number(cell.status).filter(|status| *status != RunStatus::Running);
+            run.pause(before.unwrap_or(RunStatus::Interrupted)).await?;
+            return Err(error.into());
         }
-        self.work(run, plan, runner, &setup.task, cell.next_seq, hooks).await
+        self.work(run, plan, runner, &setup.task, told, hooks).await
+    }
+
+    /// What a run has cost so far.
+    pub(crate) async fn spent(&self, id: RunId) -> Result<Amounts, Error> {
+        let account = self.store().account(self.tenant(), comity_ledger::account::of_run(id)).await?;
+        Ok(account.map_or(Amounts::ZERO, |account| account.cell.spent))
     }
 
     /// Records a person's yes or no to a held step: the only one, or the one named.
@@ -196,14 +234,18 @@ impl Runtime {
 
     async fn pending(&self, id: RunId, step: Option<&str>) -> Result<ApprovalId, Error> {
         let Pinned { cell, source, .. } = self.pinned(id).await?;
-        let plan = compile(&source, &kinds())?;
+        let plan = self.compile(&source)?;
         let mut held = Vec::new();
         for row in self.store().approvals(&cell).await? {
             if row.cell.state == ApprovalState::Pending {
                 held.push((name_of(&plan, id, row.cell.step), row.id));
             }
         }
+        held.sort_by_key(|(name, _)| ordinal(&plan, name));
         if let Some(name) = step {
+            if ordinal(&plan, name).is_none() {
+                return Err(Error::NoStep { run: id, step: name.to_owned() });
+            }
             held.retain(|(known, _)| known == name);
         }
         match held.as_slice() {
@@ -227,7 +269,7 @@ impl Runtime {
         plan: Arc<Plan>,
         runner: Runner,
         task: &str,
-        from: u64,
+        told: Told,
         hooks: Hooks<'_>,
     ) -> Result<Finished, Error> {
         let Hooks { events, approver, stop } = hooks;
@@ -236,8 +278,8 @@ impl Runtime {
         let runner = runner.telling(early);
         let walk = pin!(self.walk(&run, &plan, &runner, task, approver, stop));
         let Some(out) = events else { return walk.await };
-        let follow =
-            tail::follow(self.store(), self.tenant(), id, from, Events::new(Arc::clone(&plan)), &out);
+        let reader = Events::after(Arc::clone(&plan), told.spent);
+        let follow = tail::follow(self.store(), self.tenant(), id, told.next, reader, &out);
         match select(walk, pin!(follow)).await {
             Either::Left((finished, follow)) => {
                 let finished = finished?;
@@ -284,7 +326,7 @@ impl Runtime {
 /// Checks a workflow file and builds its steps, without a database.
 pub fn check(request: &Request) -> Result<Plan, Error> {
     let plan = Arc::new(compile(&request.source, &kinds())?);
-    Runner::new(Arc::clone(&plan), Path::new(&request.base_dir), &processes())?;
+    Runner::new(Arc::clone(&plan), ADAPTERS, Path::new(&request.base_dir), &processes())?;
     Ok(Arc::unwrap_or_clone(plan))
 }
 
@@ -301,14 +343,6 @@ fn status(walked: &Walked) -> RunStatus {
 fn ordinal(plan: &Plan, name: &str) -> Option<u32> {
     let at = plan.steps().iter().position(|step| &*step.name == name)?;
     u32::try_from(at).ok()
-}
-
-/// The step with this ordinal that waits to be told how it ended.
-fn find(run: &Run, ordinal: u32) -> Option<StepId> {
-    let unknown = run.past().into_iter().find(|(_, past)| {
-        past.parent.is_none() && past.ordinal == ordinal && matches!(past.state, PastState::Unknown(..))
-    });
-    unknown.map(|(id, _)| id)
 }
 
 /// The name of a step of the run itself.

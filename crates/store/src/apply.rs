@@ -93,7 +93,7 @@ impl Cells {
         }
         let mut draft = Draft { run: self.fenced_run(&commit)?, ..Draft::default() };
         for expect in &commit.expect {
-            self.expect(expect, &draft)?;
+            self.expect(expect, commit.run, &draft)?;
         }
         let Commit { tenant, run, at, ops, .. } = commit;
         for op in ops {
@@ -105,6 +105,11 @@ impl Cells {
         Ok(self.keep(run, draft, writes))
     }
 
+    /// Whether the run is there and the fence lets this commit pass.
+    pub fn fence(&self, commit: &Commit) -> Result<(), Refused> {
+        self.fenced_run(commit).map(drop)
+    }
+
     /// The run's row if the fence lets this commit pass; `None` when the commit is to make it.
     fn fenced_run(&self, commit: &Commit) -> Result<Option<(RunCell, bool)>, Refused> {
         let stored = self.runs.get(&commit.run).and_then(Option::as_ref);
@@ -114,22 +119,19 @@ impl Cells {
             (None, _) => return Err(Refused::NoRun),
             (Some(run), _) if run.tenant != commit.tenant => return Err(Refused::NoRun),
             (Some(run), Fence::Epoch(epoch)) if run.epoch != epoch => {
-                return Err(Refused::Fenced(run.clone()));
+                return Err(Refused::Fenced(Box::new(run.clone())));
             }
             (Some(run), _) => run,
         };
         Ok(Some((run.clone(), false)))
     }
 
-    fn expect(&self, expect: &Expect, draft: &Draft) -> Result<(), Refused> {
+    fn expect(&self, expect: &Expect, run: RunId, draft: &Draft) -> Result<(), Refused> {
         match expect {
-            Expect::Approval(id, state) => {
-                let approval = self.approvals.get(id).and_then(Option::as_ref);
-                match approval {
-                    Some(cell) if cell.state == *state => Ok(()),
-                    other => Err(Refused::Approval(other.cloned())),
-                }
-            }
+            Expect::Approval(id, state) => match self.stored_approval(*id, run) {
+                Some(cell) if cell.state == *state => Ok(()),
+                other => Err(Refused::Approval(other.cloned().map(Box::new))),
+            },
             Expect::Status(allowed) => {
                 let status = draft.run.as_ref().map_or(0, |(run, _)| run.status);
                 if allowed.contains(&status) { Ok(()) } else { Err(Refused::Status(status)) }
@@ -168,7 +170,7 @@ impl Cells {
             Op::TakeOver { from, owner } => {
                 let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
                 if row.epoch != from {
-                    return Err(Refused::Fenced(row.clone()));
+                    return Err(Refused::Fenced(Box::new(row.clone())));
                 }
                 row.epoch = row.epoch.checked_add(1).ok_or(Refused::Malformed("epoch out of range"))?;
                 row.owner = owner;
@@ -176,7 +178,7 @@ impl Cells {
             Op::SetStatus(status) => draft.run.as_mut().ok_or(Refused::NoRun)?.0.status = status,
             Op::Append(append) => self.append(append, tenant, link, draft)?,
             Op::EnsureAccount { account, label, caps } => {
-                self.ensure_account(account, label, caps, tenant, draft)
+                self.ensure_account(account, label, caps, tenant, draft)?
             }
             Op::Hold { accounts, amounts } => {
                 for id in accounts.iter() {
@@ -192,17 +194,16 @@ impl Cells {
             Op::AskApproval { approval, step, binding, expires } => {
                 let row = &draft.run.as_ref().ok_or(Refused::NoRun)?.0;
                 let (key, asked) = (row.key, row.next_seq.saturating_sub(1));
-                if let Some(Some(known)) = self.approvals.get(&approval) {
-                    return Err(Refused::Approval(Some(known.clone())));
+                if self.is_asked(approval, draft) {
+                    let known = self.stored_approval(approval, run).cloned();
+                    return Err(Refused::Approval(known.map(Box::new)));
                 }
                 let state = ApprovalState::Pending;
                 let cell = ApprovalCell { run: key, run_id: run, step, binding, state, expires, asked };
                 draft.approvals.push((approval, cell, true));
             }
             Op::SetApproval(id, state) => {
-                let known =
-                    self.approvals.get(&id).and_then(Option::as_ref).ok_or(Refused::Approval(None))?;
-                draft.approvals.push((id, ApprovalCell { state, ..known.clone() }, false));
+                self.approval(id, run, draft)?.state = state;
             }
             Op::SetBreaker { endpoint, breaker } => draft.breakers.push((tenant.clone(), endpoint, breaker)),
         }
@@ -213,9 +214,14 @@ impl Cells {
         if append.payloads.len() > MAX_PAYLOADS {
             return Err(Refused::Malformed("an entry carries at most 8 payloads"));
         }
+        if !slots_are_distinct(&append.payloads) {
+            return Err(Refused::Malformed("payloads have distinct slots below 8"));
+        }
         let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
         let offset = i64::try_from(draft.entries.len()).unwrap_or(i64::MAX);
-        let id = self.next_entry.checked_add(offset).ok_or(Refused::Malformed("row number out of range"))?;
+        // Its payloads' row numbers have to fit as well.
+        let id = self.next_entry.checked_add(offset).filter(|id| *id < i64::MAX / MAX_PAYLOADS as i64);
+        let id = id.ok_or(Refused::Malformed("row number out of range"))?;
         let seq = row.next_seq;
         row.head = link(&row.head, seq, &append.body);
         row.next_seq = seq.checked_add(1).ok_or(Refused::Malformed("sequence out of range"))?;
@@ -239,12 +245,19 @@ impl Cells {
         caps: Amounts,
         tenant: &Tenant,
         draft: &mut Draft,
-    ) {
-        let known = self.accounts.get(&id).is_some_and(Option::is_some);
-        if !known && !draft.accounts.iter().any(|(other, ..)| *other == id) {
-            let (held, spent) = (Amounts::ZERO, Amounts::ZERO);
-            let fresh = AccountCell { label, tenant: tenant.clone(), caps, held, spent, frozen: false };
-            draft.accounts.push((id, fresh, true));
+    ) -> Result<(), Refused> {
+        if draft.accounts.iter().any(|(other, ..)| *other == id) {
+            return Ok(());
+        }
+        match self.accounts.get(&id).and_then(Option::as_ref) {
+            Some(known) if known.tenant == *tenant => Ok(()),
+            Some(_) => Err(Refused::NoAccount(id)),
+            None => {
+                let (held, spent) = (Amounts::ZERO, Amounts::ZERO);
+                let fresh = AccountCell { label, tenant: tenant.clone(), caps, held, spent, frozen: false };
+                draft.accounts.push((id, fresh, true));
+                Ok(())
+            }
         }
     }
 
@@ -265,6 +278,35 @@ impl Cells {
             }
         };
         draft.accounts.get_mut(at).map(|(_, cell, _)| cell).ok_or(Refused::NoAccount(id))
+    }
+
+    /// The approval as the commits before this one left it. Another run's approval does not exist.
+    fn stored_approval(&self, id: ApprovalId, run: RunId) -> Option<&ApprovalCell> {
+        self.approvals.get(&id).and_then(Option::as_ref).filter(|cell| cell.run_id == run)
+    }
+
+    /// Whether the id is taken, by whatever run.
+    fn is_asked(&self, id: ApprovalId, draft: &Draft) -> bool {
+        self.approvals.get(&id).is_some_and(Option::is_some)
+            || draft.approvals.iter().any(|(other, ..)| *other == id)
+    }
+
+    /// The approval as this commit has left it so far, ready to be changed.
+    fn approval<'d>(
+        &self,
+        id: ApprovalId,
+        run: RunId,
+        draft: &'d mut Draft,
+    ) -> Result<&'d mut ApprovalCell, Refused> {
+        let at = match draft.approvals.iter().position(|(other, ..)| *other == id) {
+            Some(at) => at,
+            None => {
+                let stored = self.stored_approval(id, run).ok_or(Refused::Approval(None))?;
+                draft.approvals.push((id, stored.clone(), false));
+                draft.approvals.len() - 1
+            }
+        };
+        draft.approvals.get_mut(at).map(|(_, cell, _)| cell).ok_or(Refused::Approval(None))
     }
 
     /// Makes the draft the truth of this batch.
@@ -291,6 +333,17 @@ impl Cells {
     }
 }
 
+/// A slot out of range would be a row of the next entry, and a doubled one would fail the whole batch.
+fn slots_are_distinct(payloads: &[Payload]) -> bool {
+    let mut seen = 0u16;
+    payloads.iter().all(|payload| {
+        let bit = 1u16.checked_shl(u32::from(payload.slot)).unwrap_or(0);
+        let fresh = usize::from(payload.slot) < MAX_PAYLOADS && seen & bit == 0;
+        seen |= bit;
+        fresh
+    })
+}
+
 /// Remembers that a row has to be written; a row that is new stays new however often it changes.
 fn mark<K: PartialEq>(list: &mut Vec<(K, bool)>, key: K, new: bool) {
     if !list.iter().any(|(known, _)| *known == key) {
@@ -303,7 +356,7 @@ fn hold(account: &mut AccountCell, id: AccountId, amounts: &Amounts) -> Result<(
         return Err(Refused::Frozen(id));
     }
     if let Some(unit) = account.lacks(amounts) {
-        return Err(Refused::Insufficient { account: account.clone(), id, unit });
+        return Err(Refused::Insufficient { account: Box::new(account.clone()), id, unit });
     }
     account.held = account.held.checked_add(amounts).ok_or(Refused::Malformed("hold out of range"))?;
     Ok(())

@@ -40,7 +40,7 @@ pub enum Fence {
 /// A precondition.
 #[derive(Clone, Debug)]
 pub enum Expect {
-    /// The approval is in this state.
+    /// The approval is this run's, and in this state.
     Approval(ApprovalId, ApprovalState),
     /// The run's status is one of these numbers.
     Status(&'static [u8]),
@@ -105,7 +105,7 @@ pub enum Op {
         /// When it stops counting.
         expires: Timestamp,
     },
-    /// Moves an approval to another state. State what it must be in with [`Expect::Approval`].
+    /// Moves an approval of this run to another state. State what it must be in with [`Expect::Approval`].
     SetApproval(ApprovalId, ApprovalState),
     /// Replaces the state of an endpoint's circuit breaker.
     SetBreaker {
@@ -186,11 +186,11 @@ pub enum Refused {
     /// The run exists already.
     RunExists,
     /// Another process owns the run now.
-    Fenced(RunCell),
+    Fenced(Box<RunCell>),
     /// The hold does not fit this account in this unit.
     Insufficient {
         /// The account, as it stands.
-        account: AccountCell,
+        account: Box<AccountCell>,
         /// Which one.
         id: AccountId,
         /// The unit that does not fit.
@@ -198,14 +198,14 @@ pub enum Refused {
     },
     /// The account is frozen.
     Frozen(AccountId),
-    /// The account does not exist.
+    /// The account does not exist for this tenant.
     NoAccount(AccountId),
-    /// The approval is in another state, or does not exist.
-    Approval(Option<ApprovalCell>),
+    /// The approval is in another state, or does not exist for this run.
+    Approval(Option<Box<ApprovalCell>>),
     /// The run's status is another one.
     Status(u8),
     /// An earlier commit of this owner failed; the run has to be taken over before it goes on.
     Broken,
-    /// The commit itself is malformed: too many operations, or arithmetic that leaves its range.
+    /// The commit itself is malformed: too much in it, or arithmetic that leaves its range.
     Malformed(&'static str),
 }

@@ -2,6 +2,7 @@
 
 use crate::commit::Refused;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A failure of storage itself. A refused commit is not one: see [`Refused`].
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,12 +31,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process keeps the write lock.
-    #[error("the database `{}` stayed busy for {seconds} s: {holder}", path.display())]
+    #[error("the database `{}` stayed busy for {waited:?}: {holder}", path.display())]
     Busy {
         /// The file.
         path: PathBuf,
         /// How long was waited.
-        seconds: u64,
+        waited: Duration,
         /// Who holds it, in words.
         holder: String,
     },

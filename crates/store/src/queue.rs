@@ -53,8 +53,11 @@ impl<D> Slot<D> {
     }
 }
 
+/// A job, and where its answer goes.
+type Queued<W> = (<W as Worker>::Job, Arc<Slot<<W as Worker>::Done>>);
+
 struct Waiting<W: Worker> {
-    jobs: VecDeque<(W::Job, Arc<Slot<W::Done>>)>,
+    jobs: VecDeque<Queued<W>>,
     /// How many jobs have ever been queued.
     queued: u64,
     /// How many have ever been taken into a batch.

@@ -1,11 +1,14 @@
 //! The embedded backend: one SQLite file in WAL mode.
 
-#![expect(clippy::disallowed_methods, reason = "an effect module: makes the database's folder")]
-
+mod broken;
 mod checkpoint;
 mod fail;
 mod migrate;
+#[expect(clippy::disallowed_methods, reason = "an effect module: makes the database's folder and syncs it")]
+mod open;
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use crate::apply::Link;
@@ -13,7 +16,7 @@ use crate::commit::{Commit, Receipt};
 use crate::error::{CommitError, Error};
 use crate::queue::{Drive, Queue, Ticket as QueueTicket};
 use comity_core::{Points, Timestamp, Unwatched};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -22,6 +25,7 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use checkpoint::Checkpointer;
 use write::Writer;
 
 /// Marks a file as ours: "CmTy" in SQLite's application id.
@@ -91,34 +95,27 @@ struct Inner {
     patience: Duration,
     commits: tokio::sync::watch::Receiver<u64>,
     writer: Mutex<Option<JoinHandle<()>>>,
-    checkpoints: Mutex<Option<checkpoint::Checkpointer>>,
+    checkpoints: Mutex<Option<Checkpointer>>,
 }
 
 impl Store {
     /// Opens the database, making it or bringing its schema up to date if need be.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let path = options.path.clone();
-        refuse_url(&path)?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| Error::Open { path: path.clone(), why: error.to_string() })?;
-        }
-        let mut connection = connect(&path, options.durability, options.patience)?;
-        migrate::bring_up(&mut connection, &path, options.now)?;
+        let connection = open::open(&options)?;
         let (committed, commits) = tokio::sync::watch::channel(0);
         let drive = match options.pump {
             Pump::Own => Drive::Callers,
             Pump::Manual => Drive::Manual,
         };
-        let (backlog, checkpoints) = checkpoint::Checkpointer::start(&path, options.pump, options.patience);
-        let writer = Writer::new(connection, &path, options.link, options.points, committed, backlog);
+        let (backlog, checkpoints) = Checkpointer::start(&options)?;
+        let writer = Writer::new(connection, &options, committed, backlog);
         let queue = Arc::new(Queue::new(writer, drive));
         let thread = match options.pump {
             Pump::Manual => None,
-            Pump::Own => Some(serve(Arc::clone(&queue), &path)?),
+            Pump::Own => Some(serve(Arc::clone(&queue), &options.path)?),
         };
         let inner = Inner {
-            path,
+            path: options.path,
             queue,
             readers: Mutex::default(),
             patience: options.patience,
@@ -160,11 +157,13 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
         let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = writer {
-            // The writer never holds a store, so it is never the thread that drops one.
+        // The writer holds no store, but it wakes tasks, and the last store may go with one of them.
+        if let Some(thread) = writer.filter(|thread| thread.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
         }
         self.checkpoints.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Readers go first: only a writer that closes last moves the log into the file and removes it.
+        self.readers.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -191,37 +190,4 @@ fn serve(queue: Arc<Queue<Writer>>, path: &Path) -> Result<JoinHandle<()>, Error
         .name("comity-writer".to_owned())
         .spawn(move || queue.serve())
         .map_err(|error| Error::Open { path: path.to_owned(), why: error.to_string() })
-}
-
-fn refuse_url(path: &Path) -> Result<(), Error> {
-    match path.to_str() {
-        Some(text) if text.contains("://") => {
-            let scheme = text.split("://").next().unwrap_or_default();
-            Err(Error::UnknownBackend(format!("{scheme}://…")))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn connect(path: &Path, durability: Durability, patience: Duration) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_EXRESCODE;
-    let fail = |error| fail::explain(error, path, patience);
-    let connection = Connection::open_with_flags(path, flags).map_err(fail)?;
-    connection.busy_timeout(patience).map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    let synchronous = match durability {
-        Durability::Power => "FULL",
-        Durability::Process => "NORMAL",
-    };
-    connection
-        .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 0;
-             PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;
-             PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;"
-        ))
-        .map_err(fail)?;
-    Ok(connection)
 }

@@ -1,9 +1,10 @@
 //! Moves the write-ahead log into the database file, on a thread and a connection of its own.
 
-use super::Pump;
+use super::{Options, Pump};
+use crate::error::Error;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,77 +13,115 @@ const QUIET: u64 = 1_000;
 /// Log pages after which writers are made to wait so that the log starts again: 64 MiB.
 const FIRM: u64 = 16_000;
 
-/// Tells the checkpointer how long the log has grown.
+/// What the checkpointer is told.
+enum Call {
+    /// The log is long enough for a quiet checkpoint.
+    Quiet,
+    /// The log has to start again; the writer waits for the answer, which is whether it will.
+    Firm(SyncSender<bool>),
+    /// The store closes.
+    End,
+}
+
+/// Watches how long the log grows, from the writer's side.
 pub struct Backlog {
     log: PathBuf,
-    commits: u32,
-    wake: Option<SyncSender<u64>>,
+    patience: Duration,
+    /// Log pages at which the writer waits next.
+    firm: u64,
+    calls: Option<SyncSender<Call>>,
 }
 
 impl Backlog {
-    /// Called after each commit; looks at the log's length now and then.
-    pub fn committed(&mut self) {
-        self.commits = self.commits.wrapping_add(1);
-        if self.commits % 64 != 0 {
-            return;
-        }
-        let Some(wake) = &self.wake else { return };
+    /// Called before each batch, when this process writes nothing.
+    pub fn look(&mut self) {
+        let Some(calls) = &self.calls else { return };
         let pages = std::fs::metadata(&self.log).map_or(0, |file| file.len() / 4120);
-        if pages < QUIET {
-            return;
+        if pages < FIRM {
+            self.firm = FIRM;
         }
-        // A full channel means that a checkpoint is under way; the next commits will ask again.
-        if let Err(TrySendError::Disconnected(_)) = wake.try_send(pages) {
-            self.wake = None;
+        if pages >= self.firm {
+            // A reader that never ends may hold the log for ever: after a vain wait, it may grow a while.
+            let again = starts_again(calls, self.patience);
+            self.firm = if again { FIRM } else { pages.saturating_add(FIRM / 4) };
+        } else if pages >= QUIET {
+            // A full channel means that a checkpoint is under way; the next batches will ask again.
+            let _ = calls.try_send(Call::Quiet);
         }
     }
 }
 
+/// Waits, at most for `patience`, until the log can start again. Without this, a busy writer takes the lock
+/// back before the checkpointer ever gets it, and the log grows without end.
+fn starts_again(calls: &SyncSender<Call>, patience: Duration) -> bool {
+    let (answer, answered) = sync_channel(1);
+    calls.send(Call::Firm(answer)).is_ok() && answered.recv_timeout(patience).unwrap_or(false)
+}
+
 /// The thread that checkpoints. Dropping it ends the thread and waits for it.
 pub struct Checkpointer {
+    calls: SyncSender<Call>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
     /// Starts the thread, unless a simulator drives the store.
-    pub fn start(path: &Path, pump: Pump, patience: Duration) -> (Backlog, Option<Self>) {
-        let mut log = path.as_os_str().to_owned();
+    pub fn start(options: &Options) -> Result<(Backlog, Option<Self>), Error> {
+        let mut log = options.path.as_os_str().to_owned();
         log.push("-wal");
-        let mut backlog = Backlog { log: log.into(), commits: 0, wake: None };
-        if pump == Pump::Manual {
-            return (backlog, None);
+        let patience = options.patience;
+        let mut backlog = Backlog { log: log.into(), patience, firm: FIRM, calls: None };
+        if options.pump == Pump::Manual {
+            return Ok((backlog, None));
         }
-        let (wake, asked) = sync_channel(1);
-        let path = path.to_owned();
+        let (calls, asked) = sync_channel(1);
+        backlog.calls = Some(calls.clone());
+        let path = options.path.clone();
         let thread = std::thread::Builder::new()
             .name("comity-checkpoint".to_owned())
-            .spawn(move || checkpoint(&path, &asked, patience));
-        backlog.wake = thread.is_ok().then_some(wake);
-        (backlog, thread.ok().map(|thread| Self { thread: Some(thread) }))
+            .spawn(move || checkpoint(&path, &asked, patience))
+            .map_err(|error| Error::Open { path: options.path.clone(), why: error.to_string() })?;
+        Ok((backlog, Some(Self { calls, thread: Some(thread) })))
     }
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
+            // Said aloud, because the backlog's end of the channel lives as long as any ticket.
+            let _ = self.calls.send(Call::End);
             let _ = thread.join();
         }
     }
 }
 
 /// A checkpoint that fails leaves the log as it is: nothing is lost, and the next one tries again.
-fn checkpoint(path: &Path, asked: &Receiver<u64>, patience: Duration) {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn checkpoint(path: &Path, asked: &Receiver<Call>, patience: Duration) {
     let mut connection = None;
-    // The connection is made at the first need: most processes end before it.
-    while let Ok(pages) = asked.recv() {
+    while let Ok(call) = asked.recv() {
+        // The connection is made at the first need: most processes end before it.
         if connection.is_none() {
-            connection = Connection::open_with_flags(path, flags).ok();
+            connection = connect(path, patience).ok();
         }
-        let Some(open) = &connection else { continue };
-        let _ = open.busy_timeout(patience);
-        let mode =
-            if pages < FIRM { "PRAGMA wal_checkpoint(PASSIVE)" } else { "PRAGMA wal_checkpoint(RESTART)" };
-        let _ = open.query_row(mode, [], |_| Ok(()));
+        let run = |mode| connection.as_ref().is_some_and(|connection| is_complete(connection, mode));
+        match call {
+            Call::Quiet => _ = run("PRAGMA wal_checkpoint(PASSIVE)"),
+            // Nobody listens any more if this took too long.
+            Call::Firm(answer) => _ = answer.send(run("PRAGMA wal_checkpoint(RESTART)")),
+            Call::End => return,
+        }
     }
+}
+
+fn connect(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Shorter than a writer's patience: while this waits for readers, it keeps the writers out.
+    connection.busy_timeout(patience / 4)?;
+    Ok(connection)
+}
+
+/// The first column of a checkpoint's answer is 0 when nobody stood in its way.
+fn is_complete(connection: &Connection, mode: &str) -> bool {
+    connection.query_row(mode, [], |row| row.get::<_, i64>(0)).is_ok_and(|blocked| blocked == 0)
 }

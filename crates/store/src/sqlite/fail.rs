@@ -11,13 +11,9 @@ pub fn explain(error: rusqlite::Error, path: &Path, patience: Duration) -> Error
     let code = error.sqlite_error().map(|inner| inner.extended_code);
     match code.map(|code| (code, code & 0xff)) {
         Some((_, ffi::SQLITE_FULL)) => Error::Full { path: path_buf },
-        Some((_, ffi::SQLITE_BUSY)) => {
-            Error::Busy { path: path_buf, seconds: patience.as_secs(), holder: holder(path) }
-        }
+        Some((_, ffi::SQLITE_BUSY)) => Error::Busy { path: path_buf, waited: patience, holder: holder(path) },
         Some((_, ffi::SQLITE_READONLY)) => Error::ReadOnly { path: path_buf },
-        Some((ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE, _)) if is_full(path) => {
-            Error::Full { path: path_buf }
-        }
+        Some((_, ffi::SQLITE_IOERR)) if is_full(path) => Error::Full { path: path_buf },
         Some((_, ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB)) => {
             Error::Corrupt { path: path_buf, why: error.to_string() }
         }

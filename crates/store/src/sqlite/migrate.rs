@@ -1,11 +1,9 @@
 //! Brings a database's schema up to date: numbered texts, each applied once, whole, under its checksum.
 
-use super::{APPLICATION, fail};
+use super::{APPLICATION, Options, fail};
 use crate::error::Error;
 use comity_core::{Digest, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
-use std::path::Path;
-use std::time::Duration;
 
 /// Every migration, oldest first. A text that has been released is never changed.
 const MIGRATIONS: &[(u64, &str, &str)] = &[(1, "path", include_str!("../migrations/0001_path.sql"))];
@@ -16,53 +14,51 @@ fn checksum(text: &str) -> String {
 
 /// Applies what is missing. Each migration and its record are one transaction, so a kill leaves either
 /// both or neither.
-pub fn bring_up(connection: &mut Connection, path: &Path, now: Timestamp) -> Result<(), Error> {
-    let patience = Duration::from_secs(5);
-    let fail = |error| fail::explain(error, path, patience);
-    refuse_foreign(connection, path)?;
+pub fn bring_up(connection: &mut Connection, options: &Options) -> Result<(), Error> {
+    let fail = |error| fail::explain(error, &options.path, options.patience);
     if recorded(connection).map_err(fail)?.len() < MIGRATIONS.len() {
-        apply_missing(connection, path, now)?;
+        apply_missing(connection, options.now).map_err(fail)?;
     }
     check(&recorded(connection).map_err(fail)?)
 }
 
-fn apply_missing(connection: &mut Connection, path: &Path, now: Timestamp) -> Result<(), Error> {
-    let fail = |error| fail::explain(error, path, Duration::from_secs(5));
-    let write = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-    write
-        .execute_batch(&format!(
-            "PRAGMA application_id = {APPLICATION};
-             CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,
-                 checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT;"
-        ))
-        .map_err(fail)?;
+fn apply_missing(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let write = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    write.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION};
+         CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,
+             checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT;"
+    ))?;
     // Another process may have been first: what counts is what stands under the write lock.
-    let done = recorded(&write).map_err(fail)?;
+    let done = recorded(&write)?;
     for (version, name, text) in MIGRATIONS {
         if done.iter().any(|(known, _)| known == version) {
             continue;
         }
-        write.execute_batch(text).map_err(fail)?;
-        write
-            .execute(
-                "INSERT INTO migrations VALUES (?1, ?2, ?3, ?4)",
-                (*version as i64, name, checksum(text), now.millis() as i64),
-            )
-            .map_err(fail)?;
+        write.execute_batch(text)?;
+        write.execute(
+            "INSERT INTO migrations VALUES (?1, ?2, ?3, ?4)",
+            (*version as i64, name, checksum(text), now.millis() as i64),
+        )?;
     }
-    write.commit().map_err(fail)
+    write.commit()
 }
 
-fn refuse_foreign(connection: &Connection, path: &Path) -> Result<(), Error> {
-    let fail = |error| fail::explain(error, path, Duration::from_secs(5));
-    let application: i64 =
-        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(fail)?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
-    if application == APPLICATION || (application == 0 && tables == 0) {
-        return Ok(());
+/// Refuses a database that holds something and is not marked as ours. Changes nothing in it.
+pub fn refuse_foreign(connection: &Connection, options: &Options) -> Result<(), Error> {
+    let ours = is_ours_or_empty(connection);
+    match ours.map_err(|error| fail::explain(error, &options.path, options.patience))? {
+        true => Ok(()),
+        false => Err(Error::Foreign { path: options.path.clone() }),
     }
-    Err(Error::Foreign { path: path.to_owned() })
+}
+
+fn is_ours_or_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    // One snapshot: between two, another process may bring up a database that was empty in the first.
+    let read = connection.unchecked_transaction()?;
+    let tables: i64 = read.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application: i64 = read.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    Ok(application == APPLICATION || (application == 0 && tables == 0))
 }
 
 fn recorded(connection: &Connection) -> rusqlite::Result<Vec<(u64, String)>> {

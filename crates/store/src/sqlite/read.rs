@@ -190,7 +190,9 @@ impl Store {
     /// Counts what there is, and finds what belongs to nothing. Reads whole tables.
     pub async fn totals(&self) -> Result<Totals, Error> {
         self.inner.read(|connection| {
-            let count = |sql: &str| connection.query_row(sql, [], |row| loaded(row, 0));
+            // One snapshot, so that the numbers belong together.
+            let snapshot = connection.unchecked_transaction()?;
+            let count = |sql: &str| snapshot.query_row(sql, [], |row| loaded(row, 0));
             let stray_entry = "SELECT e.id, e.seq FROM entries e LEFT JOIN runs r ON r.key = e.run
                                WHERE r.key IS NULL ORDER BY e.id LIMIT 1";
             let stray_payload = "SELECT p.id FROM payloads p LEFT JOIN entries e ON e.id = p.id / ?1
@@ -198,12 +200,12 @@ impl Store {
             Ok(Totals {
                 entries: count("SELECT count(*) FROM entries")?,
                 payloads: count("SELECT count(*) FROM payloads")?,
-                last_entry: connection
+                last_entry: snapshot
                     .query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| row.get(0))?,
-                stray_entry: connection
+                stray_entry: snapshot
                     .query_row(stray_entry, [], |row| Ok((row.get(0)?, loaded(row, 1)?)))
                     .optional()?,
-                stray_payload: connection
+                stray_payload: snapshot
                     .query_row(stray_payload, [MAX_PAYLOADS as i64], |row| row.get(0))
                     .optional()?,
             })

@@ -1,16 +1,17 @@
 //! Executes batches: load the rows they name, apply them purely, write what changed, commit once.
 
+use super::broken::Broken;
 use super::checkpoint::Backlog;
-use super::fail;
+use super::{Options, fail};
 use crate::apply::{Cells, Link, Writes};
 use crate::cells::{AccountCell, ApprovalCell, RunCell};
-use crate::commit::{AccountId, ApprovalState, Commit, Expect, Fence, Op, Receipt, Refused};
+use crate::commit::{AccountId, ApprovalState, Commit, Expect, Op, Receipt, Refused};
 use crate::error::{CommitError, Error};
 use crate::queue::Worker;
 use comity_core::{Amounts, ApprovalId, Digest, Point, Points, RunId, StepId, Tenant, Timestamp};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::hash_map::Entry;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,13 +19,12 @@ use std::time::Duration;
 pub struct Writer {
     connection: Connection,
     path: PathBuf,
+    patience: Duration,
     link: Link,
     points: Arc<dyn Points>,
     committed: tokio::sync::watch::Sender<u64>,
     backlog: Backlog,
-    /// Runs whose owner lost a commit at this epoch: later commits of that owner are refused, because
-    /// they were decided in the belief that the lost one would be there.
-    broken: HashMap<RunId, u64>,
+    broken: Broken,
 }
 
 type Answer = Result<Receipt, CommitError>;
@@ -34,19 +34,21 @@ impl Worker for Writer {
     type Done = Answer;
 
     fn run(&mut self, jobs: Vec<Commit>) -> Vec<Answer> {
-        let owners: Vec<(RunId, Fence)> = jobs.iter().map(|job| (job.run, job.fence)).collect();
+        let count = jobs.len();
+        self.broken.begin(&jobs);
         match self.transact(jobs) {
             Ok(answers) => answers,
             Err(error) => {
-                self.roll_back();
-                let error = fail::explain(error, &self.path, Duration::from_secs(5));
-                owners.into_iter().map(|owner| self.lose(owner, &error)).collect()
+                // Explained before the rollback: afterwards a full disk may have room again.
+                let error = fail::explain(error, &self.path, self.patience);
+                self.lose();
+                vec![Err(CommitError::Failed(error)); count]
             }
         }
     }
 
     fn recover(&mut self) -> Answer {
-        self.roll_back();
+        self.lose();
         Err(CommitError::Failed(Error::Panicked))
     }
 }
@@ -55,16 +57,24 @@ impl Writer {
     /// Takes a migrated connection.
     pub fn new(
         connection: Connection,
-        path: &Path,
-        link: Link,
-        points: Arc<dyn Points>,
+        options: &Options,
         committed: tokio::sync::watch::Sender<u64>,
         backlog: Backlog,
     ) -> Self {
-        Self { connection, path: path.to_owned(), link, points, committed, backlog, broken: HashMap::new() }
+        Self {
+            connection,
+            path: options.path.clone(),
+            patience: options.patience,
+            link: options.link,
+            points: Arc::clone(&options.points),
+            committed,
+            backlog,
+            broken: Broken::default(),
+        }
     }
 
     fn transact(&mut self, jobs: Vec<Commit>) -> rusqlite::Result<Vec<Answer>> {
+        self.backlog.look();
         self.statement("BEGIN IMMEDIATE")?.execute([])?;
         let mut cells = Cells::default();
         for job in &jobs {
@@ -86,31 +96,21 @@ impl Writer {
         self.statement("COMMIT")?.execute([])?;
         self.points.reach(Point::AfterCommit);
         self.committed.send_modify(|count| *count = count.wrapping_add(1));
-        self.backlog.committed();
         Ok(answers)
     }
 
-    fn apply(&mut self, job: Commit, cells: &mut Cells, writes: &mut Writes) -> Answer {
-        let takes_over = job.ops.iter().any(|op| matches!(op, Op::TakeOver { .. }));
-        if takes_over {
-            self.broken.remove(&job.run);
-        }
-        if let (Fence::Epoch(epoch), Some(lost)) = (job.fence, self.broken.get(&job.run))
-            && epoch <= *lost
-        {
-            return Err(CommitError::Refused(Refused::Broken));
+    fn apply(&self, job: Commit, cells: &mut Cells, writes: &mut Writes) -> Answer {
+        if self.broken.stops(&job) {
+            // Whoever was overtaken meanwhile is told that instead: it cannot be mended by taking over.
+            let refused = cells.fence(&job).err().unwrap_or(Refused::Broken);
+            return Err(CommitError::Refused(refused));
         }
         cells.apply(job, self.link, writes).map_err(CommitError::Refused)
     }
 
-    fn lose(&mut self, (run, fence): (RunId, Fence), error: &Error) -> Answer {
-        if let Fence::Epoch(epoch) = fence {
-            self.broken.insert(run, epoch);
-        }
-        Err(CommitError::Failed(error.clone()))
-    }
-
-    fn roll_back(&mut self) {
+    /// Undoes the batch under way and marks its owners.
+    fn lose(&mut self) {
+        self.broken.lose();
         if !self.connection.is_autocommit() {
             // A rollback that fails leaves the next BEGIN to fail, loudly.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -122,8 +122,9 @@ impl Writer {
     }
 
     fn load(&self, job: &Commit, cells: &mut Cells) -> rusqlite::Result<()> {
-        if !cells.runs.contains_key(&job.run) {
-            cells.runs.insert(job.run, self.load_run(job.run)?);
+        if let Entry::Vacant(place) = cells.runs.entry(job.run) {
+            let mut query = self.statement(super::read::RUN_BY_ID)?;
+            place.insert(query.query_row([&job.run.bytes()[..]], run_cell).optional()?);
         }
         for expect in &job.expect {
             if let Expect::Approval(id, _) = expect {
@@ -153,28 +154,18 @@ impl Writer {
         Ok(())
     }
 
-    fn load_run(&self, id: RunId) -> rusqlite::Result<Option<RunCell>> {
-        self.statement(super::read::RUN_BY_ID)?.query_row([&id.bytes()[..]], run_cell).optional()
-    }
-
     fn load_account(&self, id: AccountId, cells: &mut Cells) -> rusqlite::Result<()> {
-        if !cells.accounts.contains_key(&id) {
-            let cell = self
-                .statement(super::read::ACCOUNT_BY_ID)?
-                .query_row([&id.0[..]], |row| account_cell(row, 0))
-                .optional()?;
-            cells.accounts.insert(id, cell);
+        if let Entry::Vacant(place) = cells.accounts.entry(id) {
+            let mut query = self.statement(super::read::ACCOUNT_BY_ID)?;
+            place.insert(query.query_row([&id.0[..]], |row| account_cell(row, 0)).optional()?);
         }
         Ok(())
     }
 
     fn load_approval(&self, id: ApprovalId, cells: &mut Cells) -> rusqlite::Result<()> {
-        if !cells.approvals.contains_key(&id) {
-            let cell = self
-                .statement(super::read::APPROVAL_BY_ID)?
-                .query_row([&id.bytes()[..]], |row| approval_cell(row, 0))
-                .optional()?;
-            cells.approvals.insert(id, cell);
+        if let Entry::Vacant(place) = cells.approvals.entry(id) {
+            let mut query = self.statement(super::read::APPROVAL_BY_ID)?;
+            place.insert(query.query_row([&id.bytes()[..]], |row| approval_cell(row, 0)).optional()?);
         }
         Ok(())
     }

@@ -1,0 +1,27 @@
+//! The commands, one file each.
+
+mod approve;
+mod resume;
+mod run;
+mod runs;
+mod trace;
+mod validate;
+mod verify;
+
+use crate::args::Command;
+use crate::context::Context;
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Does what was asked.
+pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
+    match command {
+        Command::Run(args) => run::perform(context, args),
+        Command::Resume(args) => resume::perform(context, args),
+        Command::Approve(args) => approve::perform(context, &args),
+        Command::Runs(args) => runs::perform(context, &args),
+        Command::Trace(args) => trace::perform(context, &args),
+        Command::Verify(args) => verify::perform(context, &args),
+        Command::Validate(args) => validate::perform(context, &args),
+    }
+}

@@ -1,0 +1,69 @@
+//! `comity verify`: recomputes the ledger.
+
+use crate::args::Verify;
+use crate::context::{Context, Database, must_exist};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::printer::{Format, Printer, Stream, Tone, one_line};
+use crate::summary::count;
+use comity_api::VerifyReport;
+
+/// Verifies one run, or everything.
+pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
+    let report = context.block_on(async {
+        let runtime = context.open(Database::Existing)?.runtime;
+        if let Some(run) = args.run {
+            must_exist(&runtime, run).await?;
+        }
+        Ok(runtime.verify(args.run).await?)
+    })?;
+    let printer = &context.printer;
+    match printer.format() {
+        Format::Text => printer.out(&shown(printer, &report)),
+        Format::Json | Format::Ndjson => printer.json(&report),
+    }
+    if report.valid {
+        return Ok(Exit::Done);
+    }
+    let label = printer.paint(Stream::Err, Tone::Bad, "error:");
+    let fault = one_line(report.fault.as_deref().unwrap_or_default());
+    printer.note(&format!(
+        "{label} the ledger is not as it was written: {fault}\n\nhint: keep a copy of the file as it is; what \
+         was recorded before the first bad entry can still be read with `comity trace RUN`\n"
+    ));
+    Ok(Exit::LedgerBroken)
+}
+
+fn shown(printer: &Printer, report: &VerifyReport) -> String {
+    let mut counts = format!(
+        "{}, {}, {}",
+        count(report.runs, "run"),
+        count(report.entries, "entry"),
+        count(report.payloads, "payload"),
+    );
+    // Of one run only its own account is compared, and that is part of its run.
+    if report.accounts > 0 {
+        counts.push_str(&format!(", {}", count(report.accounts, "account")));
+    }
+    let mut out = if report.valid {
+        format!("{} {counts}\n", printer.paint(Stream::Out, Tone::Good, "valid:"))
+    } else {
+        let place = place(report);
+        let what = one_line(report.fault.as_deref().unwrap_or_default());
+        format!("{} {place}{what}\nbefore that: {counts}\n", printer.paint(Stream::Out, Tone::Bad, "broken:"))
+    };
+    if let Some(head) = &report.head {
+        out.push_str(&format!("head: {head}\n"));
+    }
+    out.push_str(&format!("not shown: {}\n", report.not_shown));
+    out
+}
+
+/// Where the first fault is, as far as it is anywhere.
+fn place(report: &VerifyReport) -> String {
+    match (&report.bad_run, report.bad_seq) {
+        (Some(run), Some(seq)) => format!("{run} entry {seq}: "),
+        (Some(run), None) => format!("{run}: "),
+        (None, _) => String::new(),
+    }
+}

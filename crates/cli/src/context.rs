@@ -1,0 +1,87 @@
+//! What every command is given.
+
+use crate::args::Globals;
+use crate::error::Error;
+use crate::printer::Printer;
+use comity_core::{Clock, Points, RunId};
+use comity_runtime::{Runtime, Settings, system_world};
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What every command is given.
+pub struct Context {
+    /// What the command line says for every command.
+    pub globals: Globals,
+    /// Where everything is written.
+    pub printer: Printer,
+    points: Arc<dyn Points>,
+}
+
+/// Whether a command may make the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// It must be there.
+    Existing,
+    /// It is made if it is not there.
+    Made,
+}
+
+/// An open runtime, and the clock it goes by.
+pub struct Opened {
+    /// The runtime.
+    pub runtime: Runtime,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// For these arguments, on this printer.
+    pub fn new(globals: Globals, printer: Printer, points: Arc<dyn Points>) -> Self {
+        Self { globals, printer, points }
+    }
+
+    /// Opens the database. Called inside [`Context::block_on`].
+    pub fn open(&self, database: Database) -> Result<Opened, Error> {
+        let path = self.globals.database();
+        if database == Database::Existing && is_missing(path) {
+            return Err(Error::NoDatabase(path.to_owned()));
+        }
+        let world = system_world(Arc::clone(&self.points));
+        let clock = Arc::clone(&world.clock);
+        let runtime = Runtime::open(Settings::local(path, self.globals.durability.into(), world))?;
+        Ok(Opened { runtime, clock })
+    }
+
+    /// Runs a command's work to its end, on worker threads of its own.
+    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        // Two at least: one may be busy writing to a slow terminal.
+        let workers = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Machine(error.to_string()))?;
+        runtime.block_on(work)
+    }
+
+    /// The command line that goes on with a run, as it can be pasted into a shell.
+    pub fn resume_line(&self, run: &str, flags: &str) -> String {
+        let flag = self.globals.database_flag();
+        let words = ["comity resume", run, flags, flag.as_deref().unwrap_or_default()];
+        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whether a file is not there. An address of another kind is for the store to refuse, without repeating it.
+fn is_missing(path: &Path) -> bool {
+    !path.to_string_lossy().contains("://") && !path.exists()
+}
+
+/// Errors if there is no such run, so that a misspelt id is not taken for a damaged ledger.
+pub async fn must_exist(runtime: &Runtime, run: RunId) -> Result<(), Error> {
+    match runtime.store().run(runtime.tenant(), run).await? {
+        Some(_) => Ok(()),
+        None => Err(comity_runtime::Error::Gate(comity_runtime::GateError::NoRun(run)).into()),
+    }
+}

@@ -1,0 +1,216 @@
+//! How commands end: exit codes, and what every error means for the person who reads it.
+
+use crate::error::Error;
+use comity_runtime::{Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
+
+/// An exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A file is wrong.
+    InvalidFile = 3,
+    /// Refused by policy, or by a person.
+    Denied = 6,
+    /// A budget is used up.
+    Budget = 7,
+    /// A person has to answer first.
+    Waiting = 8,
+    /// The ledger is not as it was written.
+    LedgerBroken = 9,
+    /// Stopped from outside.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The number the process ends with.
+    pub fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// How a command ends whose run stands like this.
+    pub fn of(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Completed => Self::Done,
+            RunStatus::Failed | RunStatus::Running => Self::Failed,
+            RunStatus::Denied => Self::Denied,
+            RunStatus::Exhausted => Self::Budget,
+            RunStatus::Waiting => Self::Waiting,
+            RunStatus::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// What an error means: how the command ends, a stable code, and what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// How the command ends.
+    pub exit: Exit,
+    /// A stable code. Codes are never renamed or reused.
+    pub code: &'static str,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+const fn means(exit: Exit, code: &'static str, hint: &'static str) -> Meaning {
+    Meaning { exit, code, hint }
+}
+
+/// What an error means for the person who reads it.
+pub fn meaning(error: &Error) -> Meaning {
+    match error {
+        Error::Runtime(error) => of_runtime(error),
+        Error::Flow { .. } => means(Exit::InvalidFile, "CM0201", MEND),
+        Error::NoFile(_) => {
+            means(Exit::InvalidFile, "CM0202", "check the path; it is read from the folder you are in")
+        }
+        Error::Unreadable { .. } => {
+            means(Exit::InvalidFile, "CM0203", "check that it is a file, and that you may read it")
+        }
+        Error::TooLarge { .. } => {
+            means(Exit::InvalidFile, "CM0204", "make it smaller, or hand over its path as the task")
+        }
+        Error::NotText(_) => means(Exit::InvalidFile, "CM0205", "save it as UTF-8"),
+        Error::TaskTooLarge { .. } => {
+            means(Exit::Usage, "CM0206", "put the material in a file and name the file in the task")
+        }
+        Error::NoDatabase(_) => means(
+            Exit::Failed,
+            "CM0210",
+            "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
+        ),
+        Error::Output(_) => means(
+            Exit::Failed,
+            "CM0270",
+            "make room where the output goes; what was recorded is kept: see `comity runs`",
+        ),
+        Error::Machine(_) => means(
+            Exit::Failed,
+            "CM0271",
+            "the system refuses threads, memory or signal handlers: raise its limits",
+        ),
+    }
+}
+
+const MEND: &str = "mend the file; `comity validate FILE` checks it without running anything";
+
+fn of_runtime(error: &RuntimeError) -> Meaning {
+    match error {
+        RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
+        RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
+        RuntimeError::Gate(error) => of_gate(error),
+        RuntimeError::Store(error) => of_store(error),
+        RuntimeError::Ledger(error) => of_ledger(error),
+        RuntimeError::Owned { .. } => means(
+            Exit::Failed,
+            "CM0231",
+            "wait until that process ends, or end it; to answer a question meanwhile: `comity approve RUN`",
+        ),
+        RuntimeError::Planner { .. } => {
+            means(Exit::Failed, "CM0232", "go on with the build that started the run, or start it again")
+        }
+        RuntimeError::NoStep { .. } => {
+            means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
+        }
+        RuntimeError::NothingHeld(_) => {
+            means(Exit::Failed, "CM0234", "`comity resume RUN` goes on with it; `comity trace RUN` shows it")
+        }
+        RuntimeError::Ambiguous { .. } => means(Exit::Usage, "CM0235", "add `--step NAME`"),
+        RuntimeError::Owner { .. } => {
+            means(Exit::Failed, "CM0218", "make the folder writable, or choose another with `--db PATH`")
+        }
+    }
+}
+
+const DEFECT: &str = "this is a defect of Comity: please report it with the output of `comity trace RUN`";
+
+fn of_gate(error: &GateError) -> Meaning {
+    match error {
+        GateError::Store(error) => of_store(error),
+        GateError::Ledger(error) => of_ledger(error),
+        GateError::NoRun(_) => means(
+            Exit::Failed,
+            "CM0230",
+            "`comity runs` lists the runs; is this the right database (`--db PATH`)?",
+        ),
+        GateError::TakenOver { .. } => {
+            means(Exit::Failed, "CM0236", "`comity trace RUN` shows what the other process does")
+        }
+        GateError::Stopped { .. } => {
+            means(Exit::Failed, "CM0237", "mend what failed, then `comity resume RUN`")
+        }
+        GateError::Ended { .. } => {
+            means(Exit::Failed, "CM0238", "`comity trace RUN` shows how; `comity run FLOW` starts a new run")
+        }
+        GateError::Changed { .. } => means(
+            Exit::Failed,
+            "CM0239",
+            "a step before it gave another result than was recorded; start a new run",
+        ),
+        GateError::NoApproval(_) => {
+            means(Exit::Failed, "CM0240", "take the id that the held step printed, or name the run")
+        }
+        GateError::Decided { .. } => {
+            means(Exit::Failed, "CM0241", "`comity resume RUN` goes on with what was decided")
+        }
+        GateError::NotUnknown(_) => means(
+            Exit::Failed,
+            "CM0242",
+            "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
+        ),
+        GateError::Misplaced(_) | GateError::Defect { .. } => means(Exit::Failed, "CM0260", DEFECT),
+    }
+}
+
+fn of_ledger(error: &LedgerError) -> Meaning {
+    match error {
+        LedgerError::Store(error) => of_store(error),
+        LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
+        LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
+    }
+}
+
+const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names the first bad entry";
+
+fn of_store(error: &StoreError) -> Meaning {
+    match error {
+        StoreError::UnknownBackend(_) => means(Exit::Usage, "CM0211", "give a file path: `--db PATH`"),
+        StoreError::Open { .. } => {
+            means(Exit::Failed, "CM0212", "check the path, or choose another with `--db PATH`")
+        }
+        StoreError::ReadOnly { .. } => means(
+            Exit::Failed,
+            "CM0213",
+            "make the file and its folder writable, or choose another with `--db PATH`",
+        ),
+        StoreError::Full { .. } => {
+            means(Exit::Failed, "CM0214", "free some space, then go on with `comity resume RUN`")
+        }
+        StoreError::Busy { .. } => {
+            means(Exit::Failed, "CM0215", "wait for the other process, or end it, and try again")
+        }
+        StoreError::Corrupt { .. } => means(
+            Exit::LedgerBroken,
+            "CM0216",
+            "keep a copy of the file as it is, and restore it from a backup",
+        ),
+        StoreError::Foreign { .. } => {
+            means(Exit::Failed, "CM0217", "nothing was changed in it; choose another with `--db PATH`")
+        }
+        StoreError::Newer { .. } => means(Exit::Failed, "CM0219", "use the newer build"),
+        StoreError::Migration { .. } => means(Exit::Failed, "CM0220", "use the build that made the database"),
+        StoreError::Database { .. } => {
+            means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::Panicked | StoreError::Closed => means(Exit::Failed, "CM0260", DEFECT),
+    }
+}
+
+#[cfg(test)]
+mod tests;

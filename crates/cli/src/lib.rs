@@ -1,0 +1,50 @@
+//! The command line: arguments and files in, what a person or a script reads out.
+//!
+//! This room decides nothing about a step and stores nothing; it asks the runtime and shows the answer.
+//! Start with [`main_with`], then [`args`], [`session`] for running, and [`exit`] for how things end.
+
+mod args;
+mod command;
+mod context;
+mod error;
+mod exit;
+mod files;
+mod listen;
+mod live;
+mod plain;
+mod printer;
+mod prompt;
+mod session;
+mod signals;
+mod summary;
+mod table;
+mod time;
+
+use comity_core::Points;
+use context::Context;
+use exit::Exit;
+use printer::Printer;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+/// Does what the arguments say and returns the exit code. The first argument is the program's own name.
+///
+/// `points` is told of every moment at which a crash could matter; the product's own watches nothing.
+pub fn main_with(args: impl IntoIterator<Item = OsString>, points: Arc<dyn Points>) -> i32 {
+    let cli = match args::parse(args) {
+        Ok(cli) => cli,
+        Err(shown) => return args::show(&shown),
+    };
+    let printer = Printer::new(cli.globals.output, cli.globals.color);
+    let context = Context::new(cli.globals, printer.clone(), points);
+    let exit = command::perform(&context, cli.command).unwrap_or_else(|error| printer.fail(&error));
+    exit_code(&printer, exit)
+}
+
+/// Output that could not be written is a failure, unless the run itself came to something worse.
+fn exit_code(printer: &Printer, exit: Exit) -> i32 {
+    match printer.fault() {
+        Some(why) if exit == Exit::Done => printer.fail(&error::Error::Output(why)).code(),
+        _ => exit.code(),
+    }
+}

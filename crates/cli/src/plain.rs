@@ -1,0 +1,74 @@
+//! One line on stderr for each event: for pipes, logs and simple terminals.
+
+use crate::printer::{Printer, Stream, one_line, tone};
+use crate::summary::money;
+use crate::time::seconds;
+use comity_api::{Event, EventKind};
+
+/// Writes the lines.
+pub struct Plain {
+    printer: Printer,
+}
+
+impl Plain {
+    /// On this printer.
+    pub fn new(printer: Printer) -> Self {
+        Self { printer }
+    }
+
+    /// Writes one event.
+    pub fn tell(&self, event: &Event) {
+        let word = word(event);
+        let gap = " ".repeat(11_usize.saturating_sub(word.len()));
+        let painted = self.printer.paint(Stream::Err, tone(word), word);
+        self.printer.note(&format!("{painted}{gap}{}\n", facts(event)));
+    }
+}
+
+/// How a step or the run stands after an event, in one word.
+pub fn word(event: &Event) -> &str {
+    match event.kind {
+        EventKind::RunStarted | EventKind::StepStarted => "running",
+        EventKind::RunFinished => event.status.as_deref().unwrap_or("finished"),
+        EventKind::StepSettled => "settled",
+        EventKind::StepDenied => "denied",
+        EventKind::StepHeld => "held",
+        EventKind::StepApproved => "approved",
+        EventKind::StepSkipped => "skipped",
+        EventKind::StepFailed => "failed",
+        EventKind::StepUnknown => "unknown",
+        EventKind::StepCancelled => "pending",
+    }
+}
+
+fn facts(event: &Event) -> String {
+    let subject = event.step.as_deref().unwrap_or(&event.run_id);
+    let attempt = event.attempt.filter(|attempt| *attempt > 1).map(|attempt| format!("try {attempt}"));
+    let message = event.message.as_deref().map(one_line);
+    let facts = [
+        Some(subject.to_owned()),
+        attempt,
+        event.duration_ms.map(seconds),
+        event.cost_usd.map(money),
+        event.reason.clone(),
+        message,
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_is_known_and_no_more() {
+        let mut event = Event::bare(EventKind::StepSettled, "traps");
+        event.duration_ms = Some(12);
+        event.cost_usd = Some(0.002);
+        assert_eq!((word(&event), facts(&event).as_str()), ("settled", "traps  0.012 s  $0.002"));
+        let mut event = Event::bare(EventKind::StepDenied, "send");
+        event.reason = Some("risk.tier".into());
+        event.message = Some("too\nrisky\u{1b}[2J".into());
+        assert_eq!((word(&event), facts(&event).as_str()), ("denied", "send  risk.tier  too risky [2J"));
+    }
+}

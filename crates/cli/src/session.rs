@@ -1,0 +1,168 @@
+//! Staying with a run: telling what happens, asking who is there, and saying at the end how it stands.
+
+use crate::context::{Context, Opened};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::listen::{Listener, View};
+use crate::live::Live;
+use crate::plain::Plain;
+use crate::printer::{Format, Stream, Tone};
+use crate::prompt::Prompt;
+use crate::signals::Signals;
+use crate::summary;
+use comity_api::RunReport;
+use comity_core::RunId;
+use comity_runtime::{Answer, Approver, Finished, Hooks, Request, RunStatus};
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+/// What to work on.
+pub enum Work {
+    /// A new run.
+    Start(Request),
+    /// A run that waits or was stopped.
+    Resume(RunId),
+    /// A run that waits to be told how a step ended.
+    Answer {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: String,
+        /// How it ended.
+        answer: Answer,
+        /// What to write beside that.
+        comment: String,
+    },
+}
+
+impl Work {
+    fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Start(_) => None,
+            Self::Resume(run) | Self::Answer { run, .. } => Some(*run),
+        }
+    }
+}
+
+/// One command that stays with a run.
+pub struct Session<'c> {
+    context: &'c Context,
+    opened: &'c Opened,
+}
+
+impl<'c> Session<'c> {
+    /// In this context, on this runtime.
+    pub fn new(context: &'c Context, opened: &'c Opened) -> Self {
+        Self { context, opened }
+    }
+
+    /// Works until the run ends, waits, or is stopped. `names` are the steps of a new run.
+    pub async fn perform(&self, work: Work, names: Vec<String>) -> Result<Exit, Error> {
+        let printer = &self.context.printer;
+        let view = self.view(&work, names).await?;
+        let screen = if let View::Tree(live) = &view { Some(Arc::clone(live)) } else { None };
+        let mut signals = Signals::watch(printer, screen.clone())?;
+        let prompt =
+            self.may_ask().then(|| Prompt::new(&self.opened.runtime, printer.clone(), screen.clone()));
+        let (events, listener) = match view {
+            View::Quiet => (None, None),
+            view => {
+                let (events, listener) = Listener::start(view, Arc::clone(&self.opened.clock))?;
+                (Some(events), Some(listener))
+            }
+        };
+        let approver = prompt.as_ref().map(|prompt| prompt as &dyn Approver);
+        let hooks = Hooks { events, approver, stop: Some(signals.stop()) };
+        let finished = self.work(work, hooks).await;
+        let seen = listener.and_then(Listener::join);
+        match finished {
+            Ok(finished) => self.conclude(finished).await,
+            Err(error) => {
+                if let Some(run) = seen {
+                    printer.note(&format!("{run} was not finished\n\n"));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn work(&self, work: Work, hooks: Hooks<'_>) -> Result<Finished, Error> {
+        let runtime = &self.opened.runtime;
+        Ok(match work {
+            Work::Start(request) => runtime.start(request, hooks).await?,
+            Work::Resume(run) => runtime.resume(run, hooks).await?,
+            Work::Answer { run, step, answer, comment } => {
+                runtime.resume_with_answer(run, &step, &answer, &comment, hooks).await?
+            }
+        })
+    }
+
+    /// How to tell what happens.
+    async fn view(&self, work: &Work, names: Vec<String>) -> Result<View, Error> {
+        let printer = &self.context.printer;
+        match printer.format() {
+            Format::Json => return Ok(View::Quiet),
+            Format::Ndjson => return Ok(View::Events(printer.clone())),
+            Format::Text => {}
+        }
+        if !can_redraw() {
+            return Ok(View::Lines(Plain::new(printer.clone())));
+        }
+        let clock = Arc::clone(&self.opened.clock);
+        let live = match work.run() {
+            None => Live::of_names(printer.clone(), clock, &names),
+            Some(run) => {
+                Live::of_steps(printer.clone(), clock, &self.opened.runtime.report(run).await?.steps)
+            }
+        };
+        Ok(View::Tree(Arc::new(live)))
+    }
+
+    /// Whether there is somebody to ask.
+    fn may_ask(&self) -> bool {
+        !self.context.globals.no_input
+            && self.context.printer.format() == Format::Text
+            && std::io::stdin().is_terminal()
+            && std::io::stderr().is_terminal()
+    }
+
+    /// Says how the run stands.
+    async fn conclude(&self, finished: Finished) -> Result<Exit, Error> {
+        let report = self.opened.runtime.report(finished.run).await?;
+        let printer = &self.context.printer;
+        let asks = summary::asks(self.context, &report);
+        match printer.format() {
+            Format::Text => {
+                let terminal = std::io::stdout().is_terminal();
+                printer.out(&summary::output(&report, terminal));
+                printer.out(&summary::text(printer, &report));
+                printer.out(&asks);
+            }
+            Format::Json => {
+                printer.json(&report);
+                printer.note(&asks);
+            }
+            Format::Ndjson => printer.note(&asks),
+        }
+        Ok(self.exit(finished.status, &report))
+    }
+
+    fn exit(&self, status: RunStatus, report: &RunReport) -> Exit {
+        if report.verified {
+            return Exit::of(status);
+        }
+        let printer = &self.context.printer;
+        let label = printer.paint(Stream::Err, Tone::Bad, "error:");
+        printer.note(&format!(
+            "{label} the chain of {} is not as it was written\n\nhint: `comity verify {}` names the first bad entry\n",
+            report.run_id, report.run_id
+        ));
+        Exit::LedgerBroken
+    }
+}
+
+/// Whether stderr is a terminal that can be drawn on more than once.
+fn can_redraw() -> bool {
+    std::io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}

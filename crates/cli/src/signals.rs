@@ -1,0 +1,73 @@
+//! Ctrl-C, and the request to end: the first stops the run in order, the second stops the process.
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::live::Live;
+use crate::printer::Printer;
+use comity_core::BoxFuture;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// Listens for signals until it is dropped.
+pub struct Signals {
+    first: Option<oneshot::Receiver<()>>,
+    _watch: JoinSet<()>,
+}
+
+impl Signals {
+    /// Begins to listen. From here on a first signal no longer ends the process by itself.
+    ///
+    /// `screen` is what stands on the terminal then.
+    pub fn watch(printer: &Printer, screen: Option<Arc<Live>>) -> Result<Self, Error> {
+        let listen = |kind| signal(kind).map_err(|error| Error::Machine(error.to_string()));
+        let (interrupts, ends) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        let (tell, first) = oneshot::channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow(interrupts, ends, tell, printer.clone(), screen));
+        Ok(Self { first: Some(first), _watch: tasks })
+    }
+
+    /// Ends at the first signal. Can be taken once; later ones never end.
+    pub fn stop(&mut self) -> BoxFuture<'static, ()> {
+        let first = self.first.take();
+        Box::pin(async move {
+            let heard = match first {
+                Some(first) => first.await.is_ok(),
+                None => false,
+            };
+            if !heard {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+/// Said at the first signal. The terminal may stand in the middle of a line.
+const STOPPING: &str = "\nstopping: steps under way are ended; once more stops at once\n";
+
+async fn follow(
+    mut interrupts: Signal,
+    mut ends: Signal,
+    tell: oneshot::Sender<()>,
+    printer: Printer,
+    screen: Option<Arc<Live>>,
+) {
+    next(&mut interrupts, &mut ends).await;
+    match screen {
+        Some(live) => live.say(STOPPING),
+        None => printer.note(STOPPING),
+    }
+    // Nobody waits any more when the run has just ended by itself.
+    let _ = tell.send(());
+    next(&mut interrupts, &mut ends).await;
+    std::process::exit(Exit::Interrupted.code());
+}
+
+async fn next(interrupts: &mut Signal, ends: &mut Signal) {
+    tokio::select! {
+        _ = interrupts.recv() => {}
+        _ = ends.recv() => {}
+    }
+}

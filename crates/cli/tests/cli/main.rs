@@ -1,0 +1,17 @@
+//! The built binary, as people and scripts use it.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests of a program: they start it and write the files it reads"
+)]
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod failing;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod sandbox;

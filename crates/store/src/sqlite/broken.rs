@@ -1,0 +1,42 @@
+//! Runs whose owner lost a commit, and must not go on as if it were there.
+
+use crate::commit::{Commit, Fence, Op};
+use comity_core::RunId;
+use std::collections::HashSet;
+
+/// Remembers which owners lost a commit to a failure, by run and epoch.
+///
+/// Their later commits were decided in the belief that the lost one would be there, so they are refused
+/// until somebody takes the run over: that raises the epoch, and reads the run afresh.
+#[derive(Default)]
+pub struct Broken {
+    lost: HashSet<(RunId, u64)>,
+    /// The owners of the batch that is being committed.
+    under_way: Vec<(RunId, u64)>,
+}
+
+impl Broken {
+    /// Notes whose commits stand or fall with this batch.
+    pub fn begin(&mut self, jobs: &[Commit]) {
+        self.under_way.clear();
+        self.under_way.extend(jobs.iter().filter_map(owner));
+    }
+
+    /// Marks every owner of the batch under way.
+    pub fn lose(&mut self) {
+        self.lost.extend(self.under_way.drain(..));
+    }
+
+    /// Whether this commit was decided on top of a lost one. A commit that takes the run over was not.
+    pub fn stops(&self, job: &Commit) -> bool {
+        owner(job).is_some_and(|owner| self.lost.contains(&owner))
+            && !job.ops.iter().any(|op| matches!(op, Op::TakeOver { .. }))
+    }
+}
+
+fn owner(job: &Commit) -> Option<(RunId, u64)> {
+    match job.fence {
+        Fence::Epoch(epoch) => Some((job.run, epoch)),
+        Fence::New | Fence::Anyone => None,
+    }
+}

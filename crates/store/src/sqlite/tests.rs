@@ -1,0 +1,10 @@
+//! The suite, on this backend.
+
+use super::{Options, Store};
+use std::path::Path;
+
+fn open(folder: &Path) -> Store {
+    Store::open(Options::new(folder.join("suite.db"), crate::suite::link)).unwrap()
+}
+
+crate::store_suite!(conformance, open);

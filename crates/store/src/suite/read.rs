@@ -1,0 +1,95 @@
+//! Reads: bounded, in order, and exact.
+
+use super::*;
+use crate::cells::BreakerCell;
+
+/// Open, closed, and never seen; each tenant has its own.
+pub async fn breakers_come_back_as_they_were_set(bench: Bench) {
+    bench.must(opening(run_id(1))).await;
+    let open = BreakerCell {
+        failures: 5,
+        window: Timestamp::from_millis(100),
+        opened: Some(Timestamp::from_millis(200)),
+    };
+    let closed = BreakerCell { failures: 1, window: Timestamp::from_millis(300), opened: None };
+    for breaker in [open, closed] {
+        let op = Op::SetBreaker { endpoint: "model".into(), breaker };
+        bench.must(commit(run_id(1), Fence::Epoch(1), vec![op])).await;
+        assert_eq!(bench.store.breaker(&tenant(), "model").await.unwrap(), breaker);
+    }
+    let two = [open, closed].map(|breaker| Op::SetBreaker { endpoint: "tool".into(), breaker });
+    bench.must(commit(run_id(1), Fence::Epoch(1), two.into())).await;
+    assert_eq!(bench.store.breaker(&tenant(), "tool").await.unwrap(), closed, "the last one counts");
+    assert_eq!(bench.store.breaker(&stranger(), "model").await.unwrap(), BreakerCell::default());
+    assert_eq!(bench.store.breaker(&tenant(), "other").await.unwrap(), BreakerCell::default());
+}
+
+/// Runs newest first and accounts by id, with nothing skipped and nothing twice.
+pub async fn reads_are_paged(bench: Bench) {
+    let tickets: Vec<_> = (0..25).map(|number| bench.store.queue(opening(run_id(number)))).collect();
+    for ticket in tickets {
+        ticket.await.unwrap();
+    }
+    let (mut seen, mut before) = (Vec::new(), None);
+    loop {
+        let page = bench.store.runs(&tenant(), before, 10).await.unwrap();
+        assert!(page.len() <= 10);
+        let Some(last) = page.last() else { break };
+        before = Some(last.cell.key);
+        seen.extend(page.iter().map(|row| row.id));
+    }
+    assert_eq!(seen, (0..25).rev().map(run_id).collect::<Vec<_>>());
+    assert!(bench.store.runs(&tenant(), None, 0).await.unwrap().is_empty());
+
+    let many =
+        |range: std::ops::Range<u16>| -> Vec<Op> { range.map(|number| ensure(wide(number), 1)).collect() };
+    for start in (0..1_100).step_by(50) {
+        bench.must(commit(run_id(0), Fence::Anyone, many(start..start + 50))).await;
+    }
+    let first = bench.store.accounts(&tenant(), None).await.unwrap();
+    let rest = bench.store.accounts(&tenant(), first.last().map(|row| row.id)).await.unwrap();
+    assert_eq!((first.len(), rest.len()), (1_000, 100), "a page is bounded");
+    let ids: Vec<_> = first.iter().chain(&rest).map(|row| row.id).collect();
+    assert_eq!(ids, (0..1_100).map(wide).collect::<Vec<_>>());
+}
+
+fn wide(number: u16) -> AccountId {
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&number.to_be_bytes());
+    AccountId(bytes)
+}
+
+/// However many are asked for.
+pub async fn entries_are_read_in_bounded_pages(bench: Bench) {
+    let run = run_id(1);
+    bench.must(opening(run)).await;
+    for _ in 0..20 {
+        bench.must(commit(run, Fence::Epoch(1), vec![append("x"); 60])).await;
+    }
+    let cell = bench.run(run).await;
+    for (from, limit, first, count) in [
+        (0, usize::MAX, Some(0), 1_000),
+        (1_000, 1_000, Some(1_000), 200),
+        (5, 3, Some(5), 3),
+        (1_200, 9, None, 0),
+    ] {
+        let mut seen = Vec::new();
+        let told = bench.store.entries(&cell, from, limit, |entry| seen.push(entry.seq)).await.unwrap();
+        assert_eq!((told, seen.len(), seen.first().copied()), (count, count, first));
+        assert!(seen.is_sorted());
+    }
+}
+
+/// A sound store has no strays.
+pub async fn totals_count_what_is_there(bench: Bench) {
+    let empty = bench.store.totals().await.unwrap();
+    assert_eq!((empty.entries, empty.payloads, empty.last_entry), (0, 0, 0));
+    bench.must(opening(run_id(1))).await;
+    let full = Op::Append(Append { body: vec![], payloads: vec![payload(0, b"x"), payload(7, b"y")] });
+    bench.must(commit(run_id(1), Fence::Epoch(1), vec![append("a"), full.clone(), full])).await;
+    let totals = bench.store.totals().await.unwrap();
+    assert_eq!((totals.entries, totals.payloads, totals.last_entry), (3, 4, 3));
+    assert_eq!((totals.stray_entry, totals.stray_payload), (None, None));
+    assert_eq!(bench.store.tenants().await.unwrap(), ["acme"]);
+    assert_eq!(bench.store.integrity().await.unwrap(), None);
+}

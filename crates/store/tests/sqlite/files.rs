@@ -1,0 +1,204 @@
+//! What opening does with whatever lies at the path.
+
+use super::child::{Other, hold_on, say};
+use super::*;
+use comity_store::Error;
+use rusqlite::Connection;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use tempfile::TempDir;
+
+fn refusal(path: &Path) -> Error {
+    match Store::open(options(path)) {
+        Ok(_) => unreachable!("`{}` was opened", path.display()),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn an_empty_file_and_a_missing_folder_are_new() {
+    let folder = TempDir::new().unwrap();
+    let empty = folder.path().join("empty.db");
+    fs::write(&empty, b"").unwrap();
+    for path in [empty, folder.path().join("a/b/c/new.db")] {
+        must(wait(open(&path).queue(opening(run_id(1)))));
+        assert_eq!(chain(&open(&path), run_id(1)).len(), 0);
+    }
+}
+
+#[test]
+fn another_programs_database_is_refused_and_not_touched() {
+    let folder = TempDir::new().unwrap();
+    let (plain, marked) = (folder.path().join("plain.db"), folder.path().join("marked.db"));
+    Connection::open(&plain)
+        .unwrap()
+        .execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)")
+        .unwrap();
+    Connection::open(&marked).unwrap().execute_batch("PRAGMA application_id = 77").unwrap();
+    for path in [plain, marked] {
+        let before = fs::read(&path).unwrap();
+        assert!(matches!(refusal(&path), Error::Foreign { .. }));
+        assert_eq!(fs::read(&path).unwrap(), before, "not one byte is changed");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no log is left beside them");
+}
+
+#[test]
+fn a_text_file_is_refused_and_not_touched() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("notes.txt");
+    let text = "these are my notes, and they are long enough to be taken for a header\n".repeat(50);
+    fs::write(&path, &text).unwrap();
+    let error = refusal(&path);
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("not a database"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_truncated_file_is_refused_as_damaged() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("cut.db");
+    let store = open(&path);
+    must(wait(store.queue(opening(run_id(1)))));
+    must(wait(entry(&store, run_id(1), &"x".repeat(50_000))));
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    for keep in [50, 1_000, 4_096, 20_000] {
+        fs::write(&path, &whole[..keep]).unwrap();
+        let error = refusal(&path);
+        assert!(matches!(error, Error::Corrupt { .. }), "cut to {keep} bytes: {error}");
+    }
+}
+
+#[test]
+fn a_folder_and_a_file_for_a_folder_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let error = refusal(folder.path());
+    assert!(matches!(&error, Error::Open { why, .. } if why == "it is a folder"), "{error}");
+    let file = folder.path().join("file");
+    fs::write(&file, b"").unwrap();
+    let error = refusal(&file.join("new.db"));
+    assert!(matches!(error, Error::Open { .. }), "{error}");
+}
+
+#[test]
+fn an_address_is_not_taken_for_a_file() {
+    for address in ["postgres://db/x", "sqlite://x.db", "file:x.db", ":memory:", ""] {
+        let error = refusal(Path::new(address));
+        assert!(matches!(error, Error::UnknownBackend(_)), "`{address}`: {error}");
+    }
+}
+
+#[test]
+fn a_newer_schema_and_a_changed_migration_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("schema.db");
+    drop(open(&path));
+    let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    change("INSERT INTO migrations VALUES (99, 'later', '', 0)");
+    assert!(matches!(refusal(&path), Error::Newer { found: 99, known: 1 }));
+    change("DELETE FROM migrations WHERE version = 99; UPDATE migrations SET checksum = 'other'");
+    assert!(matches!(refusal(&path), Error::Migration { version: 1, .. }));
+}
+
+/// Stops with half a schema written and nothing committed, as a kill would.
+pub fn dies_in_a_migration(file: &Path) {
+    let connection = Connection::open(file).unwrap();
+    // A cache of one page, so that uncommitted pages do reach the disk.
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA cache_size = 1; BEGIN IMMEDIATE;
+             PRAGMA application_id = 1131238521;
+             CREATE TABLE migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,
+                 checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT;
+             CREATE TABLE entries (half TEXT); INSERT INTO entries VALUES (hex(zeroblob(100000)));",
+        )
+        .unwrap();
+    say("half way");
+    hold_on();
+}
+
+#[test]
+fn a_migration_that_was_killed_is_done_by_the_next_open() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("half.db");
+    let mut other = Other::start("die in a migration", &path);
+    assert_eq!(other.hear().unwrap(), "half way");
+    other.kill();
+    let store = open(&path);
+    must(wait(store.queue(opening(run_id(1)))));
+    must(wait(entry(&store, run_id(1), "a")));
+    assert_eq!(chain(&store, run_id(1)).len(), 1);
+}
+
+pub fn tries_to_open(file: &Path) {
+    match Store::open(options(file)) {
+        Ok(_) => say("opened"),
+        Err(error) => say(&error.to_string()),
+    }
+}
+
+/// Tries to open as somebody whom permissions bind: root, who reads this, is not.
+fn as_nobody(folder: &Path, file: &Path) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    if rustix::process::geteuid().is_root() {
+        let copy = folder.join("binary");
+        fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        fs::set_permissions(&copy, Permissions::from_mode(0o755)).unwrap();
+        command = Command::new(copy);
+        command.uid(65_534).gid(65_534).current_dir("/");
+    }
+    Other::start_with(command, "open", file).hear().unwrap()
+}
+
+#[test]
+fn a_read_only_file_or_folder_is_named_at_opening() {
+    let folder = TempDir::new().unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    set(folder.path(), 0o755);
+    let inner = folder.path().join("inner");
+    let path = inner.join("old.db");
+    must(wait(open(&path).queue(opening(run_id(1)))));
+    for (folder_mode, file_mode) in [(0o777, 0o444), (0o555, 0o666), (0o555, 0o444)] {
+        for left in ["old.db-wal", "old.db-shm"] {
+            assert!(!inner.join(left).exists(), "a refused opening leaves no `{left}`");
+        }
+        set(&path, file_mode);
+        set(&inner, folder_mode);
+        let said = as_nobody(folder.path(), &path);
+        assert!(said.contains("read-only"), "folder {folder_mode:o}, file {file_mode:o}: {said}");
+    }
+    let said = as_nobody(folder.path(), &inner.join("new.db"));
+    assert!(said.contains("read-only"), "a new file in a read-only folder: {said}");
+    set(&inner, 0o777);
+    set(&path, 0o666);
+    assert_eq!(as_nobody(folder.path(), &path), "opened");
+}
+
+pub fn opens_on_the_word(file: &Path) {
+    say("ready");
+    hold_on();
+    let store = open(file);
+    let _ = wait(store.queue(opening(run_id(1))));
+    for turn in 0..5u8 {
+        must(wait(store.queue(commit(run_id(1), Fence::Anyone, vec![append(&[turn], b"text")]))));
+    }
+    say("done");
+}
+
+#[test]
+fn eight_processes_open_a_fresh_database_at_once() {
+    for _ in 0..4 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("race.db");
+        let mut others: Vec<Other> = (0..8).map(|_| Other::start("race", &path)).collect();
+        others.iter_mut().for_each(|other| assert_eq!(other.hear().unwrap(), "ready"));
+        others.iter_mut().for_each(Other::go_on);
+        others.iter_mut().for_each(|other| assert_eq!(other.hear().as_deref(), Some("done")));
+        drop(others);
+        assert_eq!(chain(&open(&path), run_id(1)).len(), 40);
+    }
+}
