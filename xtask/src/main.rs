@@ -8,7 +8,9 @@
 )]
 
 mod architecture;
+mod bench;
 mod lexer;
+mod sim;
 mod syntax;
 mod tidy;
 mod tree;
@@ -19,8 +21,11 @@ use std::{env, process::ExitCode};
 type Command = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
 /// Every chore, alphabetically.
-const COMMANDS: &[Command] =
-    &[("tidy", "check what the compiler and clippy cannot: ladder, sizes, names, paths", tidy::run)];
+const COMMANDS: &[Command] = &[
+    ("bench", "measure beside the peers, in one run: `bench path [--no-peers] [--quick]`", bench::run),
+    ("sim", "play seeds under the simulator: `sim [--seeds 10000] [--from 0]`", sim::run),
+    ("tidy", "check what the compiler and clippy cannot: ladder, sizes, names, paths", tidy::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();

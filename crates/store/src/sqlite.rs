@@ -101,13 +101,13 @@ struct Inner {
 impl Store {
     /// Opens the database, making it or bringing its schema up to date if need be.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let connection = open::open(&options)?;
+        let mut connection = open::open(&options)?;
         let (committed, commits) = tokio::sync::watch::channel(0);
         let drive = match options.pump {
             Pump::Own => Drive::Callers,
             Pump::Manual => Drive::Manual,
         };
-        let (backlog, checkpoints) = Checkpointer::start(&options)?;
+        let (backlog, checkpoints) = Checkpointer::start(&options, &mut connection)?;
         let writer = Writer::new(connection, &options, committed, backlog);
         let queue = Arc::new(Queue::new(writer, drive));
         let thread = match options.pump {

@@ -9,9 +9,13 @@ pub fn payload() -> String {
     "The notice period ends sixty days before the renewal date. ".repeat(4).chars().take(225).collect()
 }
 
-/// `steps` steps in a row.
+/// `steps` steps in a row, each of which hands on [`payload`].
 pub fn chain(steps: usize) -> String {
-    let text = payload();
+    chain_of(steps, &payload())
+}
+
+/// `steps` steps in a row, each of which hands on `text`: a file of many steps has room for little.
+pub fn chain_of(steps: usize, text: &str) -> String {
     let mut flow = format!("name: chain\n{POLICY}nodes:\n");
     for step in 0..steps {
         let _ = writeln!(flow, "  n{step:05}: {{kind: echo, text: \"{text}\", price_usd: 0.0001}}");

@@ -1,15 +1,19 @@
 //! Moves the write-ahead log into the database file, on a thread and a connection of its own.
 
-use super::{Options, Pump};
+use super::{Options, Pump, fail};
 use crate::error::Error;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Log pages after which a quiet checkpoint is worth its sync: 4 MiB.
-const QUIET: u64 = 1_000;
+/// Log pages after which a quiet checkpoint is worth its sync: 32 MiB. The log holds a page once for each
+/// commit that changed it, so that this is a few MiB of the file; more often would only write them again.
+const QUIET: u64 = 8_000;
 /// Log pages after which writers are made to wait so that the log starts again: 64 MiB.
 const FIRM: u64 = 16_000;
 
@@ -25,7 +29,10 @@ enum Call {
 
 /// Watches how long the log grows, from the writer's side.
 pub struct Backlog {
-    log: PathBuf,
+    /// Log pages after the last commit, as SQLite tells.
+    pages: Arc<AtomicU64>,
+    /// Log pages at which a quiet checkpoint is asked for next.
+    quiet: u64,
     patience: Duration,
     /// Log pages at which the writer waits next.
     firm: u64,
@@ -36,16 +43,17 @@ impl Backlog {
     /// Called before each batch, when this process writes nothing.
     pub fn look(&mut self) {
         let Some(calls) = &self.calls else { return };
-        let pages = std::fs::metadata(&self.log).map_or(0, |file| file.len() / 4120);
-        if pages < FIRM {
-            self.firm = FIRM;
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < QUIET {
+            (self.quiet, self.firm) = (QUIET, FIRM);
         }
         if pages >= self.firm {
             // A reader that never ends may hold the log for ever: after a vain wait, it may grow a while.
             let again = starts_again(calls, self.patience);
             self.firm = if again { FIRM } else { pages.saturating_add(FIRM / 4) };
-        } else if pages >= QUIET {
-            // A full channel means that a checkpoint is under way; the next batches will ask again.
+        } else if pages >= self.quiet {
+            self.quiet = pages.saturating_add(QUIET);
+            // A full channel means that a checkpoint is under way.
             let _ = calls.try_send(Call::Quiet);
         }
     }
@@ -66,14 +74,20 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread, unless a simulator drives the store.
-    pub fn start(options: &Options) -> Result<(Backlog, Option<Self>), Error> {
-        let mut log = options.path.as_os_str().to_owned();
-        log.push("-wal");
+    pub fn start(options: &Options, writer: &mut Connection) -> Result<(Backlog, Option<Self>), Error> {
+        let pages = Arc::new(AtomicU64::new(0));
         let patience = options.patience;
-        let mut backlog = Backlog { log: log.into(), patience, firm: FIRM, calls: None };
+        let mut backlog =
+            Backlog { pages: Arc::clone(&pages), quiet: QUIET, patience, firm: FIRM, calls: None };
         if options.pump == Pump::Manual {
             return Ok((backlog, None));
         }
+        let count = move |_: &mut Wal, grown| {
+            pages.store(u64::try_from(grown).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        };
+        let fail = |error| fail::explain(error, &options.path, patience);
+        writer.wal_hook(Some(count)).map_err(fail)?;
         let (calls, asked) = sync_channel(1);
         backlog.calls = Some(calls.clone());
         let path = options.path.clone();

@@ -1,0 +1,142 @@
+//! What really happened, as the steps themselves noted it; and what the ledger says of it.
+
+use comity_api::TraceRow;
+use comity_ledger::account;
+use comity_runtime::{Durability, Runtime, Settings, system_world};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What is known of a step before anything runs.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    pub name: String,
+    pub idempotent: bool,
+    /// In millionths of a dollar.
+    pub price: u64,
+    /// Whether it writes to the oracle's file.
+    pub notes: bool,
+}
+
+/// The file that each command appends its name to, and syncs, before it does anything else.
+pub struct Oracle(pub PathBuf);
+
+impl Oracle {
+    /// How often each step began.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        text.lines().for_each(|name| *counts.entry(name.to_owned()).or_default() += 1);
+        counts
+    }
+
+    pub fn count(&self, name: &str) -> usize {
+        self.counts().get(name).copied().unwrap_or_default()
+    }
+}
+
+/// Waits until no process is left whose command line names the folder: a program outlives an owner that is
+/// killed, and only when it has ended can anybody say what it did.
+pub fn wait_for_orphans(folder: &Path) {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::fs::read_dir("/proc").unwrap().flatten().any(|process| names(&process.path(), folder)) {
+        assert!(Instant::now() < deadline, "a program of a killed run does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn names(process: &Path, folder: &[u8]) -> bool {
+    let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    line.windows(folder.len()).any(|window| window == folder)
+}
+
+/// What the ledger says of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub admitted: usize,
+    /// Called off before it began: such a try costs nothing.
+    pub cancelled: usize,
+    pub not_happened: usize,
+    /// The kind of its last entry.
+    pub last: String,
+}
+
+impl Tally {
+    pub fn has_settled(&self) -> bool {
+        matches!(self.last.as_str(), "settled" | "happened")
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.last == "admitted"
+    }
+}
+
+/// Folds a trace by step.
+pub fn tally(rows: &[TraceRow]) -> BTreeMap<String, Tally> {
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    for row in rows {
+        let Some(step) = &row.step else { continue };
+        let tally = tallies.entry(step.clone()).or_default();
+        match row.kind.as_str() {
+            "admitted" => tally.admitted += 1,
+            "cancelled" => tally.cancelled += 1,
+            "not_happened" => tally.not_happened += 1,
+            _ => {}
+        }
+        tally.last.clone_from(&row.kind);
+    }
+    tallies
+}
+
+/// What the whole run must have cost, in millionths.
+///
+/// Doing a step costs its price. A try of an idempotent step whose end nobody saw may have been paid for, so
+/// that its price is booked and the next try's too. A step that is not idempotent is done once; a try that a
+/// person found not to have happened costs nothing.
+pub fn expected_cost(facts: &[Fact], tallies: &BTreeMap<String, Tally>) -> u64 {
+    let cost = |fact: &Fact| {
+        let Some(tally) = tallies.get(&fact.name).filter(|tally| tally.admitted > 0) else { return 0 };
+        let paid = if fact.idempotent { (tally.admitted - tally.cancelled) as u64 } else { 1 };
+        fact.price * paid
+    };
+    facts.iter().map(cost).sum()
+}
+
+/// Every account says that nothing is held, that `cost` was spent, and that so many steps were.
+pub async fn check_balances(database: &Path, run: &str, cost: u64, steps: u64) {
+    let world = system_world(Arc::new(comity_core::Unwatched));
+    let runtime = Runtime::open(Settings::local(database, Durability::Process, world)).unwrap();
+    let (store, tenant) = (runtime.store(), runtime.tenant());
+    let accounts = store.accounts(tenant, None).await.unwrap();
+    let own = account::of_run(run.parse().unwrap());
+    assert!(accounts.iter().any(|row| row.id == own), "the run has an account");
+    assert_eq!(accounts.len(), 3, "run, namespace, tenant");
+    for row in accounts {
+        assert!(row.cell.held.is_zero(), "{}: {:?} is still held", row.cell.label, row.cell.held);
+        let spent = (row.cell.spent.micro_usd, row.cell.spent.steps);
+        assert_eq!(spent, (cost, steps), "{}: micro-dollars and steps", row.cell.label);
+    }
+}
+
+/// After everything: each step was done as often as it may be, and the ledger knows of every time.
+pub fn check_counts(facts: &[Fact], oracle: &Oracle, tallies: &BTreeMap<String, Tally>) {
+    for fact in facts.iter().filter(|fact| fact.notes) {
+        let (name, count) = (&fact.name, oracle.count(&fact.name));
+        let tally = tallies.get(name).cloned().unwrap_or_default();
+        let began = tally.admitted - tally.cancelled;
+        assert!(count <= began, "`{name}` was done {count} times and admitted {began} times");
+        if tally.last == "denied" {
+            assert_eq!(count, 0, "`{name}` was refused");
+            continue;
+        }
+        assert!(tally.has_settled(), "`{name}` ended {tally:?}");
+        if fact.idempotent {
+            assert!(count >= 1, "`{name}` has a result and was never done");
+        } else {
+            assert_eq!(count, 1, "`{name}` is done exactly once: {tally:?}");
+            assert_eq!(began, 1 + tally.not_happened, "`{name}` was tried again without being asked for");
+        }
+    }
+}
