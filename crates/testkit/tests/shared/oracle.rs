@@ -1,9 +1,9 @@
 //! What really happened, as the steps themselves noted it; and what the ledger says of it.
 
-use comity_api::TraceRow;
+use comity_api::{RunReport, TraceRow};
 use comity_ledger::account;
 use comity_runtime::{Durability, Runtime, Settings, system_world};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,6 +50,31 @@ pub fn wait_for_orphans(folder: &Path) {
 fn names(process: &Path, folder: &[u8]) -> bool {
     let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
     line.windows(folder.len()).any(|window| window == folder)
+}
+
+/// What a person says who has looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Approve(String),
+    Happened(String),
+    NotHappened(String),
+}
+
+/// The reply to the first question; what became of an unknown step is looked up in the oracle's file.
+pub fn reply(report: &RunReport, oracle: &Oracle) -> Option<Reply> {
+    let ask = report.approvals.first()?;
+    let step = ask.step.clone();
+    Some(match (ask.approval.is_empty(), oracle.count(&step)) {
+        (false, _) => Reply::Approve(step),
+        (true, 0) => Reply::NotHappened(step),
+        (true, _) => Reply::Happened(step),
+    })
+}
+
+/// The steps whose end the run asks about.
+pub fn unknown(report: &RunReport) -> BTreeSet<String> {
+    let asks = report.approvals.iter().filter(|ask| ask.approval.is_empty());
+    asks.map(|ask| ask.step.clone()).collect()
 }
 
 /// What the ledger says of one step.

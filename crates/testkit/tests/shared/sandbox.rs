@@ -1,7 +1,7 @@
 //! A folder with a workflow in it, and the program run there.
 
-use crate::oracle::{Fact, Oracle};
-use comity_api::{RunReport, RunSummary, TraceRow, VerifyReport};
+use crate::oracle::{Fact, Oracle, Reply, reply};
+use comity_api::{RunSummary, TraceRow, VerifyReport};
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -101,7 +101,8 @@ impl Sandbox {
         let mut command = Command::new(PROGRAM);
         command.args(words).arg("--db").arg(self.database());
         command.current_dir(self.folder.path()).stdin(Stdio::null());
-        for name in ["COMITY_DB", "COMITY_DURABILITY", "COMITY_CRASH", "COMITY_POINTS_FILE", "NOTICE_MAILER"] {
+        for name in ["COMITY_DB", "COMITY_DURABILITY", "COMITY_CRASH", "COMITY_POINTS_FILE", "NOTICE_MAILER"]
+        {
             command.env_remove(name);
         }
         command
@@ -130,17 +131,86 @@ impl Sandbox {
         assert!(report.valid, "{report:?}");
     }
 
-    /// Answers everything that is asked, until the run has ended; what nobody saw is looked up at the oracle.
+    /// The flags that give this reply.
+    pub fn flags(&self, reply: &Reply) -> Vec<String> {
+        let words = match reply {
+            Reply::Approve(step) => vec!["--approve", "--step", step],
+            Reply::NotHappened(step) => vec!["--step", step, "--not-happened"],
+            Reply::Happened(step) => {
+                let file = self.path("found.txt");
+                std::fs::write(&file, step).unwrap();
+                vec!["--step", step, "--happened", "found.txt"]
+            }
+        };
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Answers everything that is asked until the run has ended well.
     pub fn finish(&self, run: &str) {
-        let mut words = vec!["resume".to_owned(), run.to_owned()];
+        let mut flags = Vec::new();
         for _ in 0..100 {
-            let words: Vec<&str> = std::mem::take(&mut words).leak_all();
-            let ended = self.comity(&[&words[..], &["-o", "json"]].concat());
+            let words: Vec<&str> = ["resume", run, "-o", "json"].into_iter().chain(words(&flags)).collect();
+            let ended = self.comity(&words);
             if ended.code() == Some(0) {
                 return;
             }
-            let report: RunReport = ended.expect(8).json();
+            flags = self.flags(&reply(&ended.expect(8).json(), &self.oracle()).unwrap());
         }
         panic!("{run} does not end");
     }
+}
+
+pub fn words(owned: &[String]) -> Vec<&str> {
+    owned.iter().map(String::as_str).collect()
+}
+
+/// The shipped workflow, with `comity-crash --oracle FILE STEP --` before every program.
+fn example(oracle: &Path) -> (String, Vec<Fact>) {
+    let source = std::fs::read_to_string(Path::new(EXAMPLE).join("flow.yaml")).unwrap();
+    let mut text = String::new();
+    let mut name = "";
+    for line in source.lines() {
+        let is_step = line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
+        name = if is_step { line.trim().trim_end_matches(':') } else { name };
+        let wrapper = format!("command: [{PROGRAM}, --oracle, {}, {name}, --, ", oracle.display());
+        let _ = writeln!(text, "{}", line.replace("command: [", &wrapper));
+    }
+    let fact =
+        |name: &str, idempotent, price, notes| Fact { name: name.to_owned(), idempotent, price, notes };
+    let facts = vec![
+        fact("clauses", true, 2_000, true),
+        fact("traps", true, 2_000, true),
+        fact("dates", true, 2_000, true),
+        fact("send_notice", false, 2_000, true),
+        fact("review", true, 0, false),
+        fact("report", true, 2_000, true),
+    ];
+    (text, facts)
+}
+
+/// Thirty steps: one, fourteen beside each other, one that joins them, thirteen, and one at the end. Every
+/// other one is idempotent, and each has a price of its own.
+pub fn graph(oracle: &Path) -> (String, Vec<Fact>) {
+    let names: Vec<String> = std::iter::once("start".to_owned())
+        .chain((1..=14).map(|branch| format!("a{branch:02}")))
+        .chain(["join".to_owned()])
+        .chain((1..=13).map(|branch| format!("b{branch:02}")))
+        .chain(["end".to_owned()])
+        .collect();
+    let mut text = "name: graph\nnodes:\n".to_owned();
+    let mut facts = Vec::new();
+    for (name, place) in names.iter().zip(1u64..) {
+        let (idempotent, price) = (place % 2 == 1, 100 + place);
+        let _ = writeln!(
+            text,
+            "  {name}: {{kind: command, command: [{PROGRAM}, --oracle, {}, {name}], risk: read-only, \
+             idempotent: {idempotent}, price_usd: 0.{price:06}}}",
+            oracle.display()
+        );
+        facts.push(Fact { name: name.clone(), idempotent, price, notes: true });
+    }
+    text.push_str("edges:\n");
+    (1..=14).for_each(|branch| _ = writeln!(text, "  - start -> a{branch:02} -> join"));
+    (1..=13).for_each(|branch| _ = writeln!(text, "  - join -> b{branch:02} -> end"));
+    (text, facts)
 }
