@@ -1,9 +1,8 @@
 //! Decides, without I/O, what a batch of commits changes. Every backend runs this same function.
 
-use crate::cells::{AccountCell, ApprovalCell, BreakerCell, RunCell};
+use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
 use crate::commit::{
-    AccountId, Append, ApprovalState, Commit, Expect, Fence, MAX_OPS, MAX_PAYLOADS, Op, Payload, Receipt,
-    Refused,
+    AccountId, Append, Commit, Expect, Fence, MAX_OPS, MAX_PAYLOADS, Op, Payload, Receipt, Refused,
 };
 use crate::rows::GENESIS;
 use comity_core::{Amounts, ApprovalId, Digest, RunId, Tenant};

@@ -1,6 +1,5 @@
 //! The small rows that commits compare and change.
 
-use crate::commit::ApprovalState;
 use comity_core::{Amounts, Digest, Namespace, RunId, StepId, Tenant, Timestamp, Unit};
 use std::sync::Arc;
 
@@ -75,6 +74,31 @@ pub struct ApprovalCell {
     pub expires: Timestamp,
     /// The entry that asked for it, by its place in the chain.
     pub asked: u64,
+}
+
+/// Where an approval stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ApprovalState {
+    /// Nobody has decided.
+    Pending = 0,
+    /// A person said yes, and the act has not been admitted on it.
+    Approved = 1,
+    /// A person said no.
+    Rejected = 2,
+    /// An act was admitted on it; it is spent.
+    Consumed = 3,
+    /// It ran out of time.
+    Expired = 4,
+}
+
+impl ApprovalState {
+    /// Reads the stored number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        [Self::Pending, Self::Approved, Self::Rejected, Self::Consumed, Self::Expired]
+            .into_iter()
+            .find(|state| i64::from(*state as u8) == number)
+    }
 }
 
 /// One endpoint's circuit breaker.

@@ -1,6 +1,6 @@
 //! A transaction as data.
 
-use crate::cells::{AccountCell, ApprovalCell, BreakerCell, RunCell};
+use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
 use comity_core::{Amounts, ApprovalId, Digest, Namespace, RunId, StepId, Tenant, Timestamp, Unit};
 use std::sync::Arc;
 
@@ -141,31 +141,6 @@ pub struct Payload {
 /// Names an account. Run accounts use the run's bytes, so that they lie in the order they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId(pub [u8; 16]);
-
-/// Where an approval stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum ApprovalState {
-    /// Nobody has decided.
-    Pending = 0,
-    /// A person said yes, and the act has not been admitted on it.
-    Approved = 1,
-    /// A person said no.
-    Rejected = 2,
-    /// An act was admitted on it; it is spent.
-    Consumed = 3,
-    /// It ran out of time.
-    Expired = 4,
-}
-
-impl ApprovalState {
-    /// Reads the stored number.
-    pub fn from_number(number: i64) -> Option<Self> {
-        [Self::Pending, Self::Approved, Self::Rejected, Self::Consumed, Self::Expired]
-            .into_iter()
-            .find(|state| i64::from(*state as u8) == number)
-    }
-}
 
 /// What a commit did.
 #[derive(Clone, Debug, Default)]

@@ -18,8 +18,8 @@ pub mod suite;
 mod sync;
 
 pub use apply::Link;
-pub use cells::{AccountCell, ApprovalCell, BreakerCell, RunCell};
-pub use commit::{AccountId, Append, ApprovalState, Commit, Expect, Fence, Op, Payload, Receipt, Refused};
+pub use cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
+pub use commit::{AccountId, Append, Commit, Expect, Fence, Op, Payload, Receipt, Refused};
 pub use error::{CommitError, Error};
 pub use rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
 pub use sqlite::{Durability, Options, Pump, Store, Ticket};

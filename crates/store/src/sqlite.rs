@@ -2,6 +2,7 @@
 
 mod broken;
 mod checkpoint;
+mod codec;
 mod fail;
 mod migrate;
 #[expect(clippy::disallowed_methods, reason = "an effect module: makes the database's folder and syncs it")]

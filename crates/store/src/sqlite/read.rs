@@ -1,6 +1,6 @@
 //! Reads: each names a tenant, touches an index, and returns at most a page.
 
-use super::write::{account_cell, approval_cell, loaded, run_cell, stored};
+use super::codec::{ACCOUNT_BY_ID, RUN_BY_ID, account_cell, approval_cell, loaded, parsed, run_cell, stored};
 use super::{Inner, Store, fail};
 use crate::cells::{BreakerCell, RunCell};
 use crate::commit::{AccountId, MAX_PAYLOADS};
@@ -9,19 +9,6 @@ use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals}
 use comity_core::{ApprovalId, RunId, Tenant, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
 use std::sync::PoisonError;
-
-/// Columns as `run_cell` reads them.
-pub const RUN_BY_ID: &str = "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms,
-    updated_ms FROM runs WHERE id = ?1";
-
-/// Columns as `account_cell` reads them.
-pub const ACCOUNT_BY_ID: &str = "SELECT tenant, label, cap_micro_usd, cap_millis, cap_steps, cap_tokens,
-    held_micro_usd, held_millis, held_steps, held_tokens, spent_micro_usd, spent_millis, spent_steps,
-    spent_tokens, frozen FROM accounts WHERE id = ?1";
-
-/// Columns as `approval_cell` reads them.
-pub const APPROVAL_BY_ID: &str = "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq
-    FROM approvals a JOIN runs r ON r.key = a.run WHERE a.id = ?1";
 
 /// The most rows one read returns.
 pub const PAGE: usize = 1_000;
@@ -77,7 +64,7 @@ impl Store {
             let limit = limit.min(PAGE) as i64;
             let rows = query.query_map((tenant.as_str(), before.unwrap_or(i64::MAX), limit), |row| {
                 let id: Vec<u8> = row.get(10)?;
-                let id = super::write::parsed(row, 10, RunId::from_slice(&id))?;
+                let id = parsed(row, 10, RunId::from_slice(&id))?;
                 Ok(RunRow { id, cell: run_cell(row)? })
             })?;
             rows.collect()
@@ -137,7 +124,7 @@ impl Store {
             )?;
             let rows = query.query_map([run.key], |row| {
                 let id: Vec<u8> = row.get(7)?;
-                let id = super::write::parsed(row, 7, ApprovalId::from_slice(&id))?;
+                let id = parsed(row, 7, ApprovalId::from_slice(&id))?;
                 Ok(ApprovalRow { id, cell: approval_cell(row, 0)? })
             })?;
             rows.collect()
@@ -169,7 +156,7 @@ impl Store {
             let from = after.map_or(Vec::new(), |id| id.0.to_vec());
             let rows = query.query_map((tenant.as_str(), from, PAGE as i64), |row| {
                 let id: Vec<u8> = row.get(15)?;
-                let id = super::write::parsed(row, 15, id.try_into().ok().map(AccountId))?;
+                let id = parsed(row, 15, id.try_into().ok().map(AccountId))?;
                 Ok(AccountRow { id, cell: account_cell(row, 0)? })
             })?;
             rows.collect()

@@ -1,7 +1,8 @@
 //! Approvals: asked for once, spent once, by their own run.
 
 use super::*;
-use crate::commit::{ApprovalState, Expect};
+use crate::cells::ApprovalState;
+use crate::commit::Expect;
 use comity_core::{ApprovalId, StepId};
 use tokio::task::JoinSet;
 

@@ -1,7 +1,8 @@
 //! Who may commit, and to whose rows.
 
 use super::*;
-use crate::commit::{ApprovalState, Expect};
+use crate::cells::ApprovalState;
+use crate::commit::Expect;
 use comity_core::{ApprovalId, StepId};
 
 fn take_over(from: u64, owner: &str) -> Commit {
