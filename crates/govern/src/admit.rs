@@ -1,6 +1,6 @@
 //! Admission: decide, reserve, and write both down in one commit.
 
-use crate::approval::Approved;
+use crate::approval::{Approved, decided};
 use crate::breaker::{self, Breaker};
 use crate::check::{Evidence, Finding, Judgement, Shortfall, judge};
 use crate::error::Error;
@@ -8,12 +8,12 @@ use crate::gate::Gate;
 use crate::history::{Past, PastState};
 use crate::outcome::{Approval, Outcome, Refusal};
 use crate::planted::{Defect, is as planted};
-use crate::run::{Run, act_bytes, millis, shortfall};
-use crate::scope::{Parent, Scope};
+use crate::run::{Run, Turn, act_bytes, millis, shortfall};
+use crate::scope::Scope;
 use crate::settle::Settlement;
 use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, Unit};
 use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef};
-use comity_store::{ApprovalState, Expect, Op, Refused, Ticket};
+use comity_store::{ApprovalState, BreakerCell, Expect, Op, Refused, Ticket};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,13 @@ struct Asking<'a> {
     approved: Option<Approved>,
     time: Duration,
     act: Vec<u8>,
+    turn: Arc<Turn>,
+}
+
+/// One attempt let through a half-open breaker.
+struct Probe {
+    before: BreakerCell,
+    during: BreakerCell,
 }
 
 impl Gate {
@@ -50,16 +57,17 @@ impl Gate {
         step: Step,
         attempt: u32,
         approved: Option<Approved>,
+        turn: Arc<Turn>,
     ) -> Result<Admission, Error> {
         let run = &*scope.run;
         let act = act_bytes(&step);
-        let mut asking = Asking { scope, step, attempt, approved, time: Duration::ZERO, act };
+        let mut asking = Asking { scope, step, attempt, approved, time: Duration::ZERO, act, turn };
         let mut short: Option<Shortfall> = None;
-        let mut most = Amounts::MAX;
+        let mut most = asking.held_before().map_or(Amounts::MAX, |held| held.millis);
         loop {
             let mut released = pin!(run.released.notified());
             released.as_mut().enable();
-            let cell = self.breaker(&run.tenant, &asking.step.endpoint).await?;
+            let cell = self.breaker(run, &asking.step.endpoint).await?;
             let state = breaker::look(&cell, &run.policy.breaker, run.now());
             asking.bound(most);
             let evidence = Evidence {
@@ -71,7 +79,8 @@ impl Gate {
                 shortfall: short.take(),
             };
             let judgement = judge(&asking.step, &evidence);
-            let probe = (state == Breaker::HalfOpen).then(|| breaker::probing(&cell, run.now()));
+            let probe = (state == Breaker::HalfOpen)
+                .then(|| Probe { before: cell, during: breaker::probing(&cell, run.now()) });
             match judgement.finding {
                 Finding::Deny(reason, message) => return asking.deny(judgement.marks, reason, message).await,
                 Finding::Hold(reason, ref message) => {
@@ -112,7 +121,10 @@ impl Asking<'_> {
 
     /// Sets what the step can cost at most: its own step, and the time it may take.
     fn bound(&mut self, most_millis: u64) {
-        let time = self.run().time_for(&self.step);
+        let mut time = self.run().time_for(&self.step);
+        if let Some(parent) = &self.scope.parent {
+            time = time.min(parent.deadline.saturating_sub(self.run().world().clock.monotonic()));
+        }
         let time = millis(time).min(most_millis);
         self.time = Duration::from_millis(time);
         self.step.bound.millis = time;
@@ -129,12 +141,35 @@ impl Asking<'_> {
 
     /// What is already held for the step, because a person was asked before.
     fn held_before(&self) -> Option<Amounts> {
-        self.approved.as_ref().map(|approved| approved.hold)
+        self.approved.as_ref().and_then(|approved| approved.hold)
     }
 
     fn settlement(&self) -> Settlement {
         let hold = self.held_before().unwrap_or(self.step.bound);
-        Settlement::new(self.scope, &self.step, self.attempt, hold, self.time, self.approved.as_ref())
+        let (approved, turn) = (self.approved.as_ref(), Arc::clone(&self.turn));
+        Settlement::new(self.scope, &self.step, self.attempt, hold, self.time, approved, turn)
+    }
+
+    /// What is set aside for a nested step. Its time runs within its parent's, and is not set aside.
+    fn part(&self) -> Amounts {
+        Amounts { millis: 0, ..self.step.bound }
+    }
+
+    /// Sets a nested step's part aside out of its parent's hold.
+    fn carve(&self) -> Result<(), Shortfall> {
+        let Some(parent) = &self.scope.parent else { return Ok(()) };
+        let short = |unit, left| Shortfall {
+            account: parent.step.to_string(),
+            unit,
+            left,
+            caps: left,
+            frozen: false,
+        };
+        if self.time.is_zero() {
+            return Err(short(Unit::Millis, Amounts::ZERO));
+        }
+        let part = self.part();
+        parent.purse.carve(&part).map_err(|left| short(part.exceeds(&left).unwrap_or(Unit::Steps), left))
     }
 
     /// Writes the refusal down. What was held while a person was asked is given back.
@@ -153,15 +188,14 @@ impl Asking<'_> {
             entry.approval = Some(approved.id);
             expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
             ops.push(Op::SetApproval(approved.id, ApprovalState::Expired));
-            if self.scope.parent.is_none() {
-                let (held, spent) = (approved.hold, Amounts::ZERO);
+            if let Some(held) = approved.hold {
+                let spent = Amounts::ZERO;
                 entry.release = Some(held);
                 ops.push(Op::Settle { accounts: Arc::clone(&run.accounts), held, spent });
             }
         }
         ops.insert(0, run.append(entry, &[(Slot::Act, &self.act), (Slot::Note, message.as_bytes())]));
-        let receipt = run.commit(expect, ops).await?;
-        let receipt = receipt.map_err(|refused| Error::of_refusal(run.id(), &refused))?;
+        let receipt = run.commit(expect, ops).await?.map_err(|refused| self.overtaken(&refused))?;
         let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
         run.remember(self.step.id, self.past(PastState::Denied(reason, seq), seq, Amounts::ZERO));
         Ok(Admission::Stop(Outcome::Denied(Refusal { reason, message })))
@@ -192,7 +226,7 @@ impl Asking<'_> {
         }
         let receipt = match run.commit(Vec::new(), ops).await? {
             Ok(receipt) => receipt,
-            Err(refused) => return lack(run, refused).map(Err),
+            Err(refused) => return self.lack(refused).map(Err),
         };
         let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
         run.remember(self.step.id, self.past(PastState::Held(id), seq, hold));
@@ -205,14 +239,13 @@ impl Asking<'_> {
     async fn go(
         &self,
         judgement: &Judgement,
-        probe: Option<comity_store::BreakerCell>,
+        probe: Option<Probe>,
         settlement: &mut Settlement,
     ) -> Result<Tried, Error> {
         let run = self.run();
-        if let (Some(parent), None) = (&self.scope.parent, &self.approved)
-            && let Err(left) = parent.purse.carve(&self.step.bound)
-        {
-            return Ok(Tried::Short(short_purse(&self.step, parent, left)));
+        run.flush_errors()?;
+        if let Err(lack) = self.carve() {
+            return Ok(Tried::Short(lack));
         }
         let mut entry = self.entry(EntryKind::Admitted, judgement.marks.clone());
         let mut ops = Vec::with_capacity(4);
@@ -226,20 +259,21 @@ impl Asking<'_> {
                 ops.push(Op::SetApproval(approved.id, ApprovalState::Consumed));
             }
             None if top => entry.hold = Some(bound),
-            None => entry.part = Some(bound),
+            None => {}
         }
+        entry.part = (!top).then(|| self.part());
         if self.approved.is_none() && (top || planted(Defect::ChildHoldsTwice)) {
             ops.push(Op::Hold { accounts: Arc::clone(&run.accounts), amounts: bound });
         }
-        if let Some(breaker) = probe {
+        if let Some(Probe { during: breaker, .. }) = probe {
             run.inner.note_breaker(&run.tenant, &self.step.endpoint, breaker);
             ops.push(Op::SetBreaker { endpoint: Arc::clone(&self.step.endpoint), breaker });
         }
         let texts = [(Slot::Act, &self.act[..])];
         let texts = if self.approved.is_some() { &[][..] } else { &texts[..] };
         ops.insert(0, run.append(entry, texts));
-        run.flush_errors()?;
         let ticket = run.inner.store.queue(run.build(expect, ops));
+        settlement.asked();
         let mut waiting = Waiting { ticket: Some(ticket), settlement: Some(settlement) };
         let answer = match waiting.ticket.as_mut() {
             Some(ticket) => ticket.await,
@@ -248,19 +282,42 @@ impl Asking<'_> {
         waiting.ticket = None;
         waiting.settlement = None;
         drop(waiting);
-        match run.answered(answer) {
-            Ok(Ok(receipt)) => {
-                settlement.admitted(&receipt);
-                Ok(Tried::Done)
-            }
-            Ok(Err(refused)) => {
-                settlement.refused();
-                lack(run, refused).map(Tried::Short)
-            }
-            Err(error) => {
-                settlement.refused();
-                Err(error)
-            }
+        let answer = run.answered(answer);
+        if let Ok(Ok(receipt)) = &answer {
+            settlement.admitted(receipt);
+            return Ok(Tried::Done);
+        }
+        settlement.refused();
+        if let Some(Probe { before, .. }) = probe {
+            run.inner.note_breaker(&run.tenant, &self.step.endpoint, before);
+        }
+        match answer? {
+            Ok(_) => Ok(Tried::Done),
+            Err(refused) => self.lack(refused).map(Tried::Short),
+        }
+    }
+
+    /// What a refused hold lacked; any other refusal is an error.
+    fn lack(&self, refused: Refused) -> Result<Shortfall, Error> {
+        let run = self.run();
+        match refused {
+            Refused::Insufficient { account, unit, .. } => Ok(shortfall(&account, unit)),
+            Refused::Frozen(_) => Ok(Shortfall {
+                account: run.id().to_string(),
+                unit: Unit::MicroUsd,
+                left: Amounts::ZERO,
+                caps: run.policy.caps(),
+                frozen: true,
+            }),
+            other => Err(self.overtaken(&other)),
+        }
+    }
+
+    /// What a refusal means that is not about amounts: as a rule, that somebody used the approval first.
+    fn overtaken(&self, refused: &Refused) -> Error {
+        match (&self.approved, refused) {
+            (Some(approved), Refused::Approval(Some(cell))) => decided(approved.id, cell.state),
+            _ => Error::of_refusal(self.run().id(), refused),
         }
     }
 
@@ -299,26 +356,6 @@ impl Drop for Waiting<'_> {
             }
         }));
     }
-}
-
-/// What a refused hold lacked; any other refusal is an error.
-fn lack(run: &Run, refused: Refused) -> Result<Shortfall, Error> {
-    match refused {
-        Refused::Insufficient { account, unit, .. } => Ok(shortfall(&account, unit)),
-        Refused::Frozen(_) => Ok(Shortfall {
-            account: run.id().to_string(),
-            unit: Unit::MicroUsd,
-            left: Amounts::ZERO,
-            caps: run.policy.caps(),
-            frozen: true,
-        }),
-        other => Err(Error::of_refusal(run.id(), &other)),
-    }
-}
-
-fn short_purse(step: &Step, parent: &Parent, left: Amounts) -> Shortfall {
-    let unit = step.bound.exceeds(&left).unwrap_or(Unit::Steps);
-    Shortfall { account: parent.step.to_string(), unit, left, caps: left, frozen: false }
 }
 
 /// What an approval is bound to: the act as recorded, how it is done, and the policy.

@@ -26,8 +26,8 @@ pub enum Ruling {
 pub(crate) struct Approved {
     pub(crate) id: ApprovalId,
     pub(crate) attempt: u32,
-    /// What is held for it on the run's accounts.
-    pub(crate) hold: Amounts,
+    /// What is held for it on the run's accounts; `None` for a nested step, which draws on its parent.
+    pub(crate) hold: Option<Amounts>,
     pub(crate) decision: Decision,
     /// The entry that has the act's text, by its place in the chain.
     pub(crate) act: u64,
@@ -153,6 +153,11 @@ impl Gate {
     /// What the ledger knows of this step. One that ended is not done again.
     pub(crate) async fn recall(&self, scope: &Scope, step: &Step) -> Result<Recalled, Error> {
         let run = &*scope.run;
+        if run.recall(step.id).is_none() {
+            return Ok(Recalled::Fresh { attempt: 1 });
+        }
+        // An end that is not durable yet has no place in the chain to be read from.
+        run.flush().await?;
         let Some(past) = run.recall(step.id) else { return Ok(Recalled::Fresh { attempt: 1 }) };
         let outcome = match past.state {
             PastState::Open => return Err(Error::Misplaced(step.id)),
@@ -211,14 +216,13 @@ impl Gate {
         id: ApprovalId,
     ) -> Result<Recalled, Error> {
         let store = &self.inner.store;
-        let row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
-        let late = run.now() >= row.cell.expires;
+        let mut row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
+        if row.cell.state == ApprovalState::Pending && run.now() >= row.cell.expires {
+            let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
+            self.expire(&cell, &row).await?;
+            row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
+        }
         match row.cell.state {
-            ApprovalState::Pending if late => {
-                let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
-                self.expire(&cell, &row).await?;
-                Ok(Recalled::Ended(refusal(ReasonCode::ApprovalExpired, EXPIRED.to_owned())))
-            }
             ApprovalState::Pending => {
                 let message = self.note(run, row.cell.asked).await?;
                 let expires = row.cell.expires;
@@ -232,7 +236,7 @@ impl Gate {
                     return Err(Error::Changed { step: step.id, what: "something other than was approved" });
                 }
                 let decision = self.decision_on(run, &row).await?;
-                let hold = asked.entry.hold.unwrap_or(step.bound);
+                let hold = asked.entry.hold;
                 Ok(Recalled::Approved(Approved { id, attempt: past.attempt, hold, decision, act: past.act }))
             }
             ApprovalState::Rejected => {
@@ -244,8 +248,17 @@ impl Gate {
             ApprovalState::Expired => {
                 Ok(Recalled::Ended(refusal(ReasonCode::ApprovalExpired, EXPIRED.to_owned())))
             }
-            ApprovalState::Consumed => Err(decided(id, ApprovalState::Consumed)),
+            ApprovalState::Consumed => Err(self.consumed(run, id).await?),
         }
+    }
+
+    /// Why an approval can be used up although this process did not use it: its owner is another one now.
+    async fn consumed(&self, run: &Run, id: ApprovalId) -> Result<Error, Error> {
+        let cell = self.inner.store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
+        if run.owns(&cell) {
+            return Ok(decided(id, ApprovalState::Consumed));
+        }
+        Ok(Error::TakenOver { run: run.id(), owner: cell.owner.to_string() })
     }
 
     /// Who decided an approval, and what they said.
@@ -275,7 +288,7 @@ fn refusal(reason: ReasonCode, message: String) -> Outcome {
     Outcome::Denied(Refusal { reason, message })
 }
 
-fn decided(id: ApprovalId, state: ApprovalState) -> Error {
+pub(crate) fn decided(id: ApprovalId, state: ApprovalState) -> Error {
     let state = match state {
         ApprovalState::Pending => "waiting",
         ApprovalState::Approved => "approved",

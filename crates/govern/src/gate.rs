@@ -185,6 +185,9 @@ impl Gate {
         person: &Principal,
         comment: &str,
     ) -> Result<(), Error> {
+        let _turn = run.turn(step)?;
+        // An end that is not durable yet has no place in the chain to be read from.
+        run.flush().await?;
         let past = run.recall(step).ok_or(Error::NotUnknown(step))?;
         let PastState::Unknown(..) = past.state else { return Err(Error::NotUnknown(step)) };
         let record = self.entry_at(run, past.act).await?;
@@ -227,7 +230,7 @@ impl Gate {
     }
 
     /// Admits the step, lets `effect` act on the permit, and settles. A step that the ledger says has
-    /// ended is not done again: its recorded outcome is returned.
+    /// ended is not done again: its recorded outcome is returned. One that is under way is an error.
     ///
     /// Returns once the settlement is queued; the next admission's commit carries it, and
     /// [`Run::flush`] waits for it. A nested step's settlement is durable before this returns. Dropping
@@ -240,13 +243,14 @@ impl Gate {
         if step.id != placed || step.parent != scope.parent.as_ref().map(|parent| parent.step) {
             return Err(Error::Misplaced(step.id));
         }
+        let turn = Arc::new(scope.run.turn(step.id)?);
         let recalled = self.recall(scope, &step).await?;
         let (attempt, ticket) = match recalled {
             Recalled::Ended(outcome) => return Ok(outcome),
             Recalled::Fresh { attempt } => (attempt, None),
             Recalled::Approved(approved) => (approved.attempt, Some(approved)),
         };
-        let mut settlement = match self.admit(scope, step, attempt, ticket).await? {
+        let mut settlement = match self.admit(scope, step, attempt, ticket, turn).await? {
             Admission::Go(settlement) => settlement,
             Admission::Stop(outcome) => return Ok(outcome),
         };
@@ -288,18 +292,19 @@ impl Gate {
     }
 
     /// The endpoint's breaker, as it was read at most a second ago.
-    pub(crate) async fn breaker(&self, tenant: &Tenant, endpoint: &Arc<str>) -> Result<BreakerCell, Error> {
-        let now = self.inner.world.clock.monotonic();
-        let key = (tenant.clone(), Arc::clone(endpoint));
-        let known = self.inner.breakers.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-        match known {
-            Some((read, cell)) if now.saturating_sub(read) < BREAKER_AGE => Ok(cell),
-            _ => {
-                let cell = self.inner.store.breaker(tenant, endpoint).await?;
-                self.inner.note_breaker(tenant, endpoint, cell);
-                Ok(cell)
-            }
+    pub(crate) async fn breaker(&self, run: &Run, endpoint: &Arc<str>) -> Result<BreakerCell, Error> {
+        if let Some(cell) = self.inner.fresh_breaker(&run.tenant, endpoint) {
+            return Ok(cell);
         }
+        // What this run learned last may not be in the store yet.
+        run.flush().await?;
+        // Somebody else may have read it meanwhile, and be trying.
+        if let Some(cell) = self.inner.fresh_breaker(&run.tenant, endpoint) {
+            return Ok(cell);
+        }
+        let cell = self.inner.store.breaker(&run.tenant, endpoint).await?;
+        self.inner.note_breaker(&run.tenant, endpoint, cell);
+        Ok(cell)
     }
 }
 
@@ -311,6 +316,14 @@ impl Inner {
             breakers.clear();
         }
         breakers.insert((tenant.clone(), Arc::clone(endpoint)), (now, cell));
+    }
+
+    /// The breaker, if this process has read or changed it within a second.
+    fn fresh_breaker(&self, tenant: &Tenant, endpoint: &Arc<str>) -> Option<BreakerCell> {
+        let now = self.world.clock.monotonic();
+        let breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read, cell) = breakers.get(&(tenant.clone(), Arc::clone(endpoint)))?;
+        (now.saturating_sub(*read) < BREAKER_AGE).then_some(*cell)
     }
 
     /// The breaker as this process knows it.

@@ -52,6 +52,20 @@ pub enum PastState {
     Retry,
 }
 
+impl PastState {
+    /// The same, in the entry at this place.
+    pub(crate) fn at(self, seq: u64) -> Self {
+        match self {
+            Self::Settled(_) => Self::Settled(seq),
+            Self::Failed(reason, _) => Self::Failed(reason, seq),
+            Self::Denied(reason, _) => Self::Denied(reason, seq),
+            Self::Skipped(reason, _) => Self::Skipped(reason, seq),
+            Self::Unknown(reason, _) => Self::Unknown(reason, seq),
+            Self::Open | Self::Held(_) | Self::Retry => self,
+        }
+    }
+}
+
 /// What a person found out about an unknown step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {

@@ -47,6 +47,12 @@ impl Permit {
         Err(Overspent { wanted: unit.show(usage.get(unit)), left: unit.show(left.get(unit)) })
     }
 
+    /// Books `usage` that has happened already, as a provider's bill does. It cannot be refused: what does
+    /// not fit what was reserved is a defect, and freezes the run's account when the step is settled.
+    pub fn report(&mut self, usage: Amounts) {
+        self.purse.report(&usage);
+    }
+
     /// The step this permit admits.
     pub fn step(&self) -> StepId {
         self.step

@@ -6,11 +6,31 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A step's hold while it runs. Invariant: `left + spent + carved = hold`, in every unit.
 pub struct Purse(Mutex<State>);
 
+/// What was used out of a purse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// At most the hold.
+    pub within: Amounts,
+    /// Beyond it.
+    pub over: Amounts,
+}
+
+impl Used {
+    /// Both together.
+    pub fn total(&self) -> Amounts {
+        add(&self.within, &self.over)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct State {
     left: Amounts,
     spent: Amounts,
     carved: Amounts,
+    /// Of what is spent, what nested steps spent.
+    nested: Amounts,
+    /// Used beyond the hold.
+    over: Amounts,
     closed: bool,
 }
 
@@ -18,7 +38,8 @@ impl Purse {
     /// Fills a purse with a hold, of which the step's own `fee` is spent at once.
     pub fn new(hold: Amounts, fee: Amounts) -> Self {
         let left = hold.saturating_sub(&fee);
-        Self(Mutex::new(State { left, spent: fee, carved: Amounts::ZERO, closed: false }))
+        let none = Amounts::ZERO;
+        Self(Mutex::new(State { left, spent: fee, carved: none, nested: none, over: none, closed: false }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -40,6 +61,25 @@ impl Purse {
             }
             _ => false,
         }
+    }
+
+    /// Books what has been used already: what fits is spent, the rest is used beyond the hold.
+    pub fn report(&self, usage: &Amounts) {
+        let mut state = self.state();
+        let fits = usage.min(&state.left);
+        state.left = state.left.saturating_sub(&fits);
+        state.spent = add(&state.spent, &fits);
+        state.over = add(&state.over, &usage.saturating_sub(&fits));
+    }
+
+    /// Takes note of what a nested step used beyond its part. False when the purse is closed: then nobody
+    /// will book it.
+    pub fn overrun(&self, over: &Amounts) -> bool {
+        let mut state = self.state();
+        if !state.closed {
+            state.over = add(&state.over, over);
+        }
+        !state.closed
     }
 
     /// Sets an amount aside for a nested step; the rest that is left, if it does not fit.
@@ -66,17 +106,29 @@ impl Purse {
         let rest = carved.saturating_sub(&used);
         state.carved = state.carved.saturating_sub(carved);
         state.left = state.left.checked_add(&rest).unwrap_or(state.left);
-        state.spent = state.spent.checked_add(&used).unwrap_or(state.spent);
+        state.spent = add(&state.spent, &used);
+        state.nested = add(&state.nested, &used);
     }
 
     /// Empties the purse and says what was used. What nested steps still have set aside counts as used:
     /// nobody knows yet what they will spend.
-    pub fn close(&self) -> Amounts {
+    pub fn close(&self) -> Used {
         let mut state = self.state();
         state.closed = true;
         state.left = Amounts::ZERO;
-        state.spent.checked_add(&state.carved).unwrap_or(state.spent)
+        Used { within: add(&state.spent, &state.carved), over: state.over }
     }
+
+    /// What nested steps have spent, or still have set aside.
+    pub fn nested(&self) -> Amounts {
+        let state = self.state();
+        add(&state.nested, &state.carved)
+    }
+}
+
+/// Adds; a sum that leaves the range becomes the largest, which no account can book.
+fn add(one: &Amounts, other: &Amounts) -> Amounts {
+    one.checked_add(other).unwrap_or(Amounts::UNLIMITED)
 }
 
 #[cfg(test)]
@@ -97,14 +149,28 @@ mod tests {
         purse.restore(&usd(5), &usd(2));
         assert!(purse.spend(&usd(3)));
         assert!(!purse.spend(&usd(1)));
-        assert_eq!(purse.close(), usd(10));
+        assert_eq!(purse.close(), Used { within: usd(10), over: usd(0) });
+    }
+
+    #[test]
+    fn what_was_used_already_is_booked_whether_it_fits_or_not() {
+        let purse = Purse::new(usd(10), usd(1));
+        purse.report(&usd(4));
+        purse.report(&usd(7));
+        assert!(!purse.spend(&usd(1)));
+        assert!(purse.overrun(&usd(3)));
+        let used = purse.close();
+        assert_eq!(used, Used { within: usd(10), over: usd(5) });
+        assert_eq!(used.total(), usd(15));
+        assert!(!purse.overrun(&usd(1)));
     }
 
     #[test]
     fn what_is_still_set_aside_counts_as_used() {
         let purse = Purse::new(usd(10), usd(0));
         assert_eq!(purse.carve(&usd(7)), Ok(()));
-        assert_eq!(purse.close(), usd(7));
+        assert_eq!(purse.nested(), usd(7));
+        assert_eq!(purse.close().within, usd(7));
         assert!(!purse.spend(&usd(1)));
         assert_eq!(purse.carve(&usd(1)), Err(usd(0)));
     }

@@ -4,10 +4,12 @@ use crate::error::Error;
 use crate::gate::Inner;
 use crate::history::{History, Past, PastState};
 use crate::policy::Policy;
-use comity_core::{Digest, Namespace, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp, Unit};
+use comity_core::{
+    Amounts, Digest, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp, Unit,
+};
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,15 +48,53 @@ pub struct Run {
     state: Mutex<State>,
     /// Rung whenever a hold of this run is given back.
     pub(crate) released: tokio::sync::Notify,
+    /// One flush at a time: whoever comes second waits for what the first has taken.
+    flushing: tokio::sync::Semaphore,
+    /// Steps that are being done, or answered for.
+    turns: Turns,
 }
 
 #[derive(Default)]
 struct State {
     /// Settlements that are queued and not yet known to be durable.
-    pending: VecDeque<Ticket>,
+    pending: VecDeque<Owed>,
     failed: Option<Error>,
     steps: HashMap<StepId, Past>,
     in_flight: usize,
+}
+
+/// A queued settlement, and whose end its first entry records.
+struct Owed {
+    ticket: Ticket,
+    step: StepId,
+}
+
+type Turns = Arc<Mutex<HashSet<StepId>>>;
+
+/// The right to be the only one at a step. Dropping it gives it back.
+pub(crate) struct Turn {
+    turns: Turns,
+    step: StepId,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.step);
+    }
+}
+
+/// A settlement that is waited for. Dropped before the answer came, it goes back to those that are owed.
+struct Awaited<'r> {
+    run: &'r Run,
+    owed: Option<Owed>,
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        if let Some(owed) = self.owed.take() {
+            self.run.state().pending.push_front(owed);
+        }
+    }
 }
 
 impl Run {
@@ -83,6 +123,8 @@ impl Run {
             elapsed_before: history.elapsed,
             state: Mutex::new(State { steps: history.steps, ..State::default() }),
             released: tokio::sync::Notify::new(),
+            flushing: tokio::sync::Semaphore::new(1),
+            turns: Turns::default(),
         }
     }
 
@@ -96,7 +138,8 @@ impl Run {
         &self.policy
     }
 
-    /// How the steps stand that earlier processes, or this one, left unfinished or finished earlier.
+    /// How the steps stand that earlier processes, or this one, left unfinished or finished earlier. The
+    /// place of an entry that is not durable yet reads as 0.
     pub fn past(&self) -> Vec<(StepId, Past)> {
         self.state().steps.iter().map(|(id, past)| (*id, past.clone())).collect()
     }
@@ -110,7 +153,21 @@ impl Run {
         entry.step = Some(StepRef::of(step, 0));
         entry.reason = Some(reason);
         let act = act_bytes(step);
-        self.later(vec![self.append(entry, &[(Slot::Act, &act), (Slot::Note, message.as_bytes())])]);
+        let ops = vec![self.append(entry, &[(Slot::Act, &act), (Slot::Note, message.as_bytes())])];
+        let past = Past {
+            ordinal: step.ordinal,
+            parent: step.parent,
+            attempt: 0,
+            state: PastState::Skipped(reason, 0),
+            act: 0,
+            contract: step.contract,
+            hold: Amounts::ZERO,
+            idempotent: step.idempotent,
+            part: Amounts::ZERO,
+            nested: Amounts::ZERO,
+        };
+        self.remember(step.id, past);
+        self.owe(step.id, self.inner.store.queue(self.build(Vec::new(), ops)));
     }
 
     /// Stops for now; the run can be resumed. Waits until everything queued is durable.
@@ -134,14 +191,22 @@ impl Run {
 
     /// Waits until every settlement so far is durable. Errors if one of them was lost.
     pub async fn flush(&self) -> Result<(), Error> {
+        let _turn = self.flushing.acquire().await;
         loop {
             let next = self.state().pending.pop_front();
-            let Some(ticket) = next else { break };
-            if let Err(error) = ticket.await {
-                self.state().failed.get_or_insert_with(|| Error::of_commit(self.id, error));
+            let mut awaited = Awaited { run: self, owed: next };
+            let Some(owed) = &mut awaited.owed else { break };
+            let answer = (&mut owed.ticket).await;
+            if let Some(owed) = awaited.owed.take() {
+                self.state().hear(self.id, owed.step, answer);
             }
         }
         self.alive()
+    }
+
+    /// Whether this process still owns the run, by what its row says.
+    pub(crate) fn owns(&self, cell: &comity_store::RunCell) -> bool {
+        cell.epoch == self.epoch
     }
 
     pub(crate) fn world(&self) -> &crate::world::World {
@@ -155,10 +220,9 @@ impl Run {
     /// Takes note of settlements that have become durable, or have not. Nothing follows a lost one.
     fn alive(&self) -> Result<(), Error> {
         let mut state = self.state();
-        while let Some(answer) = state.pending.front_mut().and_then(Ticket::take) {
-            state.pending.pop_front();
-            if let Err(error) = answer {
-                state.failed.get_or_insert_with(|| Error::of_commit(self.id, error));
+        while let Some(answer) = state.pending.front_mut().and_then(|owed| owed.ticket.take()) {
+            if let Some(owed) = state.pending.pop_front() {
+                state.hear(self.id, owed.step, answer);
             }
         }
         state.failed.clone().map_or(Ok(()), Err)
@@ -219,14 +283,20 @@ impl Run {
         self.state().failed.get_or_insert(error).clone()
     }
 
-    /// Queues a commit that the next one waited for carries along.
-    pub(crate) fn later(&self, ops: Vec<Op>) {
-        self.owe(self.inner.store.queue(self.build(Vec::new(), ops)));
+    /// Takes charge of a settlement's ticket: it is asked after before anything else of the run.
+    pub(crate) fn owe(&self, step: StepId, ticket: Ticket) {
+        self.state().pending.push_back(Owed { ticket, step });
     }
 
-    /// Takes charge of a settlement's ticket: it is asked after before anything else of the run.
-    pub(crate) fn owe(&self, ticket: Ticket) {
-        self.state().pending.push_back(ticket);
+    /// Takes note of where a step's end is recorded.
+    pub(crate) fn recorded(&self, step: StepId, receipt: &Receipt) {
+        self.state().recorded(step, receipt);
+    }
+
+    /// The right to be the only one at this step. Errors if somebody is at it.
+    pub(crate) fn turn(&self, step: StepId) -> Result<Turn, Error> {
+        let fresh = self.turns.lock().unwrap_or_else(PoisonError::into_inner).insert(step);
+        if fresh { Ok(Turn { turns: Arc::clone(&self.turns), step }) } else { Err(Error::Misplaced(step)) }
     }
 
     /// Errors if a settlement was lost.
@@ -242,22 +312,31 @@ impl Run {
         self.state().steps.insert(step, past);
     }
 
-    pub(crate) fn forget(&self, step: StepId) {
-        self.state().steps.remove(&step);
-    }
-
+    /// A step of the run itself asks for a hold.
     pub(crate) fn begin(&self) {
         self.state().in_flight += 1;
     }
 
+    /// A hold is given back.
     pub(crate) fn done(&self) {
-        let mut state = self.state();
-        state.in_flight = state.in_flight.saturating_sub(1);
-        drop(state);
+        self.leave();
         self.released.notify_waiters();
     }
 
-    /// Whether a step of the run itself is under way, whose hold will come back.
+    /// A hold was refused. Those who wait are told only if nobody is left to wait for.
+    pub(crate) fn refused(&self) {
+        if self.leave() == 0 {
+            self.released.notify_waiters();
+        }
+    }
+
+    fn leave(&self) -> usize {
+        let mut state = self.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        state.in_flight
+    }
+
+    /// Whether a step of the run itself is under way, or about to be, whose hold will come back.
     pub(crate) fn is_busy(&self) -> bool {
         self.state().in_flight > 0
     }
@@ -270,8 +349,27 @@ impl Run {
     /// How long a step may take: its own limit, the policy's, or what is left of the run's time.
     pub(crate) fn time_for(&self, step: &Step) -> Duration {
         let left = self.policy.timeout.saturating_sub(self.elapsed());
-        let own = step.timeout.or(self.policy.step_timeout).unwrap_or(left);
+        // A person's decision is read, not made, while the step is under way: it may wait for days without
+        // keeping seconds from others.
+        let human = (step.kind == StepKind::HumanDecision).then_some(Duration::from_secs(1));
+        let own = human.or(step.timeout).or(self.policy.step_timeout).unwrap_or(left);
         own.min(left)
+    }
+}
+
+impl State {
+    /// Takes note of what became of a settlement. Nothing follows a lost one.
+    fn hear(&mut self, run: RunId, step: StepId, answer: Result<Receipt, comity_store::CommitError>) {
+        match answer {
+            Ok(receipt) => self.recorded(step, &receipt),
+            Err(error) => drop(self.failed.get_or_insert_with(|| Error::of_commit(run, error)).clone()),
+        }
+    }
+
+    fn recorded(&mut self, step: StepId, receipt: &Receipt) {
+        if let (Some(past), Some((seq, _))) = (self.steps.get_mut(&step), receipt.entries.first()) {
+            past.state = past.state.at(*seq);
+        }
     }
 }
 

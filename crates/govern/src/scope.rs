@@ -4,6 +4,7 @@ use crate::purse::Purse;
 use crate::run::Run;
 use comity_core::StepId;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Lineage and the purse that children draw on. Clone it freely: it carries no authority to spend.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct Scope {
 pub(crate) struct Parent {
     pub(crate) step: StepId,
     pub(crate) purse: Arc<Purse>,
+    /// When its time is over, on the monotonic clock. Nested steps run within it, side by side.
+    pub(crate) deadline: Duration,
 }
 
 impl Scope {

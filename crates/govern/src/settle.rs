@@ -8,10 +8,10 @@ use crate::history::{Past, PastState};
 use crate::outcome::{Ended, Outcome, Settled};
 use crate::permit::{Decision, Permit};
 use crate::planted::{Defect, is as planted};
-use crate::purse::Purse;
-use crate::run::{Run, millis};
+use crate::purse::{Purse, Used};
+use crate::run::{Run, Turn, millis};
 use crate::scope::{Parent, Scope};
-use comity_core::{Amounts, ApprovalId, ReasonCode, Step};
+use comity_core::{Amounts, ApprovalId, ReasonCode, Step, Unit};
 use comity_ledger::{EntryKind, Slot, StepRef};
 use comity_store::{Op, Ticket};
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) enum End {
 /// Where an admitted step stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Nobody has asked for its admission.
+    Fresh,
     /// Its admission is not known to be durable: there is nothing to settle.
     Asked,
     /// Admitted, and not begun.
@@ -60,6 +62,17 @@ pub(crate) struct Settlement {
     /// The entry that has the act's text, by its place in the chain.
     act: Option<u64>,
     stage: Stage,
+    /// Kept until it is settled.
+    turn: Arc<Turn>,
+}
+
+/// What a settlement has to tell the accounts.
+struct Bill {
+    used: Used,
+    /// Whether the hold stays until a person has found out how the step ended.
+    stays: bool,
+    /// Used beyond the hold, and not for a step around this one to book.
+    over: Amounts,
 }
 
 impl Settlement {
@@ -70,6 +83,7 @@ impl Settlement {
         hold: Amounts,
         time: Duration,
         approved: Option<&Approved>,
+        turn: Arc<Turn>,
     ) -> Self {
         let fee = Amounts { steps: 1, ..Amounts::ZERO };
         Self {
@@ -85,7 +99,8 @@ impl Settlement {
             approval: approved.map(|approved| approved.id),
             began: Duration::ZERO,
             act: approved.map(|approved| approved.act),
-            stage: Stage::Asked,
+            stage: Stage::Fresh,
+            turn,
         }
     }
 
@@ -110,6 +125,15 @@ impl Settlement {
             began: self.began,
             act: self.act,
             stage,
+            turn: Arc::clone(&self.turn),
+        }
+    }
+
+    /// The admission is queued: others may count on the hold coming back.
+    pub(crate) fn asked(&mut self) {
+        self.stage = Stage::Asked;
+        if self.parent.is_none() {
+            self.run.begin();
         }
     }
 
@@ -117,17 +141,20 @@ impl Settlement {
     pub(crate) fn admitted(&mut self, receipt: &comity_store::Receipt) {
         self.stage = Stage::Admitted;
         self.act = self.act.or(receipt.entries.first().map(|(seq, _)| *seq));
-        if self.parent.is_none() {
-            self.run.begin();
-        }
     }
 
     /// The admission was refused: there is nothing to settle.
     pub(crate) fn refused(&mut self) {
         self.stage = Stage::Done;
-        if let (Some(parent), None) = (&self.parent, self.approval) {
-            parent.purse.restore(&self.hold, &Amounts::ZERO);
+        match &self.parent {
+            Some(parent) => parent.purse.restore(&self.part(), &Amounts::ZERO),
+            None => self.run.refused(),
         }
+    }
+
+    /// What is set aside for it out of its parent's hold.
+    fn part(&self) -> Amounts {
+        Amounts { millis: 0, ..self.hold }
     }
 
     /// The permit, from which on the step counts as begun.
@@ -137,12 +164,13 @@ impl Settlement {
         if self.stage == Stage::Admitted {
             self.stage = Stage::Begun;
         }
-        let parent = Parent { step: self.step.id, purse: Arc::clone(&self.purse) };
+        let deadline = self.began.saturating_add(self.time);
+        let parent = Parent { step: self.step.id, purse: Arc::clone(&self.purse), deadline };
         let scope = Scope { run: Arc::clone(&self.run), parent: Some(parent), depth: self.depth + 1 };
         Permit {
             step: self.step.id,
             run: self.run.id(),
-            deadline: self.began.saturating_add(self.time),
+            deadline,
             clock,
             decision: self.decision.clone(),
             purse: Arc::clone(&self.purse),
@@ -162,9 +190,10 @@ impl Settlement {
             if self.parent.is_some() {
                 let run = Arc::clone(&self.run);
                 let answer = run.answered(ticket.await)?;
-                answer.map_err(|refused| Error::of_refusal(run.id(), &refused))?;
+                let receipt = answer.map_err(|refused| Error::of_refusal(run.id(), &refused))?;
+                run.recorded(self.step.id, &receipt);
             } else {
-                self.run.owe(ticket);
+                self.run.owe(self.step.id, ticket);
             }
         }
         Ok(match end {
@@ -183,34 +212,43 @@ impl Settlement {
 
     /// Queues the settlement. Returns its ticket, and what the step cost.
     fn settle(&mut self, end: &End) -> (Option<Ticket>, Amounts) {
-        if self.stage == Stage::Done || self.stage == Stage::Asked {
+        if !matches!(self.stage, Stage::Admitted | Stage::Begun) {
             return (None, Amounts::ZERO);
         }
         let begun = self.stage == Stage::Begun;
         self.stage = Stage::Done;
-        let usage = if begun { self.measure() } else { Amounts::ZERO };
+        let used = if begun { self.measure() } else { Used::default() };
         let stays = matches!(end, End::Unknown(..) | End::Lost) && !self.step.idempotent;
-        let ops = self.ops(end, usage, stays);
+        let over = self.give_back(&used, stays);
+        let ops = self.ops(end, &Bill { used, stays, over });
         let ticket = self.run.inner.store.queue(self.run.build(Vec::new(), ops));
         self.note(end, stays);
-        match &self.parent {
-            // The parent's own time runs on meanwhile: a nested step's is not counted again.
-            Some(parent) if !stays => parent.purse.restore(&self.hold, &Amounts { millis: 0, ..usage }),
-            Some(_) => {}
-            None => self.run.done(),
+        if self.parent.is_none() {
+            self.run.done();
         }
-        (Some(ticket), usage)
+        (Some(ticket), used.total())
+    }
+
+    /// Tells the step around this one what it used. Returns what is left to be booked beyond the hold.
+    fn give_back(&self, used: &Used, stays: bool) -> Amounts {
+        let Some(parent) = &self.parent else { return used.over };
+        let over = if parent.purse.overrun(&used.over) { Amounts::ZERO } else { used.over };
+        if !stays {
+            // The parent's own time runs on meanwhile: a nested step's is not counted again.
+            parent.purse.restore(&self.part(), &Amounts { millis: 0, ..used.within });
+        }
+        over
     }
 
     /// What the step used: what was charged, what nested steps used, and the time it took, as far as it
     /// was held. Time past the hold is what stopping took; it is not billed.
-    fn measure(&self) -> Amounts {
+    fn measure(&self) -> Used {
         let time = millis(self.elapsed()).min(self.purse.left().millis);
         self.purse.spend(&Amounts { millis: time, ..Amounts::ZERO });
         self.purse.close()
     }
 
-    fn ops(&self, end: &End, usage: Amounts, stays: bool) -> Vec<Op> {
+    fn ops(&self, end: &End, bill: &Bill) -> Vec<Op> {
         let (kind, reason, slot, text) = match end {
             End::Output(output) => (EntryKind::Settled, None, Slot::Output, output.value.to_string()),
             End::Failed(reason, message) => (EntryKind::Failed, Some(*reason), Slot::Note, message.clone()),
@@ -225,18 +263,43 @@ impl Settlement {
         let mut entry = self.run.entry(kind);
         entry.step = Some(self.step.clone());
         entry.reason = reason;
-        let top = self.parent.is_none();
-        if top && !stays {
+        let usage = bill.used.total();
+        let books = self.parent.is_none() && !bill.stays;
+        if books {
             (entry.release, entry.usage) = (Some(self.hold), Some(usage));
-        } else if !top {
+        } else if !bill.stays {
             entry.used = Some(usage);
         }
         let mut ops = vec![self.run.append(entry, &[(slot, text.as_bytes())])];
-        if top && !stays && !planted(Defect::LostRelease) {
+        if books && !planted(Defect::LostRelease) {
             let accounts = Arc::clone(&self.run.accounts);
             ops.push(Op::Settle { accounts, held: self.hold, spent: usage });
         }
+        if !bill.over.is_zero() {
+            ops.extend(self.defect(&bill.over, books));
+        }
         ops.extend(self.breaker(end));
+        ops
+    }
+
+    /// More was used than was held: says so, and freezes the run's account. What the settlement before it
+    /// did not book is booked here.
+    fn defect(&self, over: &Amounts, booked: bool) -> Vec<Op> {
+        let run = &self.run;
+        let accounts = &run.accounts;
+        let mut entry = run.entry(EntryKind::Defect);
+        entry.step = Some(self.step.clone());
+        entry.reason = Some(ReasonCode::AccountFrozen);
+        let mut ops = Vec::new();
+        if !booked {
+            entry.usage = Some(*over);
+            ops.push(Op::Settle { accounts: Arc::clone(accounts), held: Amounts::ZERO, spent: *over });
+        }
+        let units = Unit::ALL.into_iter().filter(|unit| over.get(*unit) > 0);
+        let more: Vec<String> = units.map(|unit| unit.show(over.get(unit))).collect();
+        let note = format!("{} more was used than was held", more.join(" and "));
+        ops.insert(0, run.append(entry, &[(Slot::Note, note.as_bytes())]));
+        ops.extend(accounts.first().map(|account| Op::Freeze(*account)));
         ops
     }
 
@@ -255,12 +318,16 @@ impl Settlement {
 
     /// Remembers what this process needs to know if it meets the step again.
     fn note(&self, end: &End, stays: bool) {
+        // Where it is recorded is known once it is durable.
         let state = match end {
+            End::Output(_) => PastState::Settled(0),
             End::Unknown(reason, _) if stays => PastState::Unknown(*reason, 0),
+            End::Failed(reason, _) | End::Unknown(reason, _) => PastState::Failed(*reason, 0),
             End::Lost if stays => PastState::Unknown(ReasonCode::EffectUnknown, 0),
             End::Lost | End::Cancelled => PastState::Retry,
-            _ => return self.run.forget(self.step.id),
         };
+        // What a nested step may have spent is still set aside in its parent's hold.
+        let holds = stays && self.parent.is_none();
         let past = Past {
             ordinal: self.step.ordinal,
             parent: self.step.parent,
@@ -268,10 +335,10 @@ impl Settlement {
             state,
             act: self.act.unwrap_or_default(),
             contract: self.step.contract,
-            hold: if stays { self.hold } else { Amounts::ZERO },
+            hold: if holds { self.hold } else { Amounts::ZERO },
             idempotent: self.step.idempotent,
             part: Amounts::ZERO,
-            nested: Amounts::ZERO,
+            nested: if holds { self.purse.nested() } else { Amounts::ZERO },
         };
         self.run.remember(self.step.id, past);
     }
@@ -280,7 +347,7 @@ impl Settlement {
     pub(crate) fn pretend(&mut self) {
         let end = End::Output(Output { value: serde_json::Value::Null });
         if let (Some(ticket), _) = self.settle(&end) {
-            self.run.owe(ticket);
+            self.run.owe(self.step.id, ticket);
         }
     }
 }
@@ -288,12 +355,14 @@ impl Settlement {
 impl Drop for Settlement {
     fn drop(&mut self) {
         let end = match self.stage {
-            Stage::Done | Stage::Asked => return,
+            Stage::Done | Stage::Fresh => return,
+            Stage::Asked if self.parent.is_none() => return self.run.refused(),
+            Stage::Asked => return,
             Stage::Admitted => End::Cancelled,
             Stage::Begun => End::Lost,
         };
         if let (Some(ticket), _) = self.settle(&end) {
-            self.run.owe(ticket);
+            self.run.owe(self.step.id, ticket);
         }
     }
 }

@@ -1,4 +1,16 @@
-//! Checks everything that can be checked from the database alone, and says what cannot.
+//! Checks what can be checked from the database alone, and says what cannot.
+//!
+//! Checked: every column of entries and payloads; of runs their key, id, tenant, namespace, epoch, status,
+//! length and head; of accounts their tenant, what is held, what is spent, and whether they are frozen; of
+//! approvals their state, step, expiry and the entry that asked.
+//!
+//! Not checked, because no entry says it: a run's owner and the times of its row; an account's label and
+//! caps; an approval's tenant and binding (whoever consumes an approval recomputes the binding); breakers;
+//! rows of a tenant that has no run, and approvals of a run that is not there.
+//!
+//! Not shown, because a database cannot testify against itself: that whoever could write the file did not
+//! write a whole chain anew, with every view to match, or remove a whole run. That takes a head kept
+//! elsewhere.
 //!
 //! Streams page by page: memory does not grow with the ledger, only with the number of namespaces and
 //! with the approvals of one run.
@@ -11,8 +23,8 @@ use crate::entry::{Entry, EntryKind, RunStatus};
 use crate::error::Error;
 use crate::payload::{self, Slot};
 use balance::{Balances, RunBalance};
-use comity_core::{ApprovalId, Digest, RunId, Tenant};
-use comity_store::{ApprovalState, EntryRow, RunCell, RunRow, Store};
+use comity_core::{ApprovalId, Digest, RunId, StepId, Tenant};
+use comity_store::{ApprovalCell, ApprovalState, EntryRow, RunCell, RunRow, Store};
 use std::collections::HashMap;
 
 /// The first thing that is not as it was written.
@@ -35,7 +47,7 @@ pub struct Report {
     pub entries: u64,
     /// Payloads recomputed.
     pub payloads: u64,
-    /// Accounts compared with the sum of their entries.
+    /// Accounts compared with the sum of their entries; counted when everything is verified.
     pub accounts: u64,
     /// Hash of the last entry of the last run looked at: the head, when one run was asked for.
     pub head: Option<Digest>,
@@ -158,7 +170,15 @@ struct Walk<'r> {
     epoch: u64,
     status: RunStatus,
     balance: RunBalance,
-    approvals: HashMap<ApprovalId, ApprovalState>,
+    approvals: HashMap<ApprovalId, Asked>,
+}
+
+/// What a run's entries say of one approval.
+struct Asked {
+    state: ApprovalState,
+    step: Option<StepId>,
+    expires: u64,
+    by: u64,
 }
 
 async fn verify_run(
@@ -197,6 +217,21 @@ async fn verify_run(
     report.head = Some(walk.head);
     walk.finish(store).await?;
     balances.add(row, &walk.balance).map_err(|what| fault(Some(row.id), None, what))
+}
+
+impl Asked {
+    /// How an approval's row differs from what its entries say.
+    fn differs(&self, cell: &ApprovalCell) -> Option<&'static str> {
+        match () {
+            () if cell.state != self.state => Some("is not in the state its entries say"),
+            () if Some(cell.step) != self.step => Some("is about another step than its entries say"),
+            () if cell.expires.millis() != self.expires => {
+                Some("expires at another time than its entries say")
+            }
+            () if cell.asked != self.by => Some("names another entry than the one that asks for it"),
+            () => None,
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -276,8 +311,16 @@ impl Walk<'_> {
             EntryKind::Admitted => ApprovalState::Consumed,
             _ => return Ok(()),
         };
-        if let Some(approval) = entry.approval {
-            self.approvals.insert(approval, state);
+        let Some(approval) = entry.approval else { return Ok(()) };
+        if entry.kind == EntryKind::Held {
+            let step = entry.step.as_ref().map(|step| step.id);
+            let asked = Asked { state, step, expires: entry.expires.unwrap_or_default(), by: self.next };
+            self.approvals.insert(approval, asked);
+            return Ok(());
+        }
+        match self.approvals.get_mut(&approval) {
+            Some(asked) => asked.state = state,
+            None => return Err(self.wrong(self.next, "it is about an approval that was never asked for")),
         }
         Ok(())
     }
@@ -295,12 +338,12 @@ impl Walk<'_> {
             ));
         }
         for row in stored {
-            if self.approvals.get(&row.id) != Some(&row.cell.state) {
-                return Err(fault(
-                    Some(run),
-                    None,
-                    format!("approval {} is not in the state its entries say", row.id),
-                ));
+            let what = match self.approvals.get(&row.id) {
+                Some(asked) => asked.differs(&row.cell),
+                None => Some("is not one its entries ask for"),
+            };
+            if let Some(what) = what {
+                return Err(fault(Some(run), None, format!("approval {} {what}", row.id)));
             }
         }
         let account = account::of_run(run);

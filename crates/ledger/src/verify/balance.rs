@@ -84,6 +84,10 @@ impl Balances {
                 if row.cell.held != *held || row.cell.spent != *spent {
                     return Ok(Err(format!("account `{}` does not add up to its entries", row.cell.label)));
                 }
+                // Only the account of a run is ever frozen by an entry.
+                if row.cell.frozen {
+                    return Ok(Err(format!("account `{}` is frozen, and no entry says so", row.cell.label)));
+                }
             }
         }
         if met != self.totals.len() {

@@ -1,6 +1,7 @@
 //! What really happened, as the steps themselves noted it; and what the ledger says of it.
 
-use comity_api::{RunReport, TraceRow};
+use comity_api::{Event, RunReport, TraceRow};
+use comity_core::Namespace;
 use comity_ledger::account;
 use comity_runtime::{Durability, Runtime, Settings, system_world};
 use std::collections::{BTreeMap, BTreeSet};
@@ -115,6 +116,15 @@ pub fn tally(rows: &[TraceRow]) -> BTreeMap<String, Tally> {
     tallies
 }
 
+/// No acknowledged row is lost or changed.
+pub fn check_told(told: &[Event], rows: &[TraceRow]) {
+    for event in told {
+        let row = rows.iter().find(|row| row.seq == event.seq);
+        let row = row.unwrap_or_else(|| panic!("acknowledged entry {} is lost: {event:?}", event.seq));
+        assert_eq!((&row.step, row.at_ms), (&event.step, event.at_ms), "{row:?} is not {event:?}");
+    }
+}
+
 /// What the whole run must have cost, in millionths.
 ///
 /// Doing a step costs its price. A try of an idempotent step whose end nobody saw may have been paid for, so
@@ -129,20 +139,24 @@ pub fn expected_cost(facts: &[Fact], tallies: &BTreeMap<String, Tally>) -> u64 {
     facts.iter().map(cost).sum()
 }
 
-/// Every account says that nothing is held, that `cost` was spent, and that so many steps were.
-pub async fn check_balances(database: &Path, run: &str, cost: u64, steps: u64) {
+/// Nothing is held any more, and the runs, their namespace and their tenant each say what was spent.
+pub async fn check_balances(database: &Path, cost: u64, steps: u64) {
     let world = system_world(Arc::new(comity_core::Unwatched));
     let runtime = Runtime::open(Settings::local(database, Durability::Process, world)).unwrap();
     let (store, tenant) = (runtime.store(), runtime.tenant());
-    let accounts = store.accounts(tenant, None).await.unwrap();
-    let own = account::of_run(run.parse().unwrap());
-    assert!(accounts.iter().any(|row| row.id == own), "the run has an account");
-    assert_eq!(accounts.len(), 3, "run, namespace, tenant");
-    for row in accounts {
+    let roofs = [account::of_tenant(tenant), account::of_namespace(tenant, &Namespace::default_name())];
+    let (mut runs, mut found) = ((0, 0), 0);
+    for row in store.accounts(tenant, None).await.unwrap() {
         assert!(row.cell.held.is_zero(), "{}: {:?} is still held", row.cell.label, row.cell.held);
         let spent = (row.cell.spent.micro_usd, row.cell.spent.steps);
-        assert_eq!(spent, (cost, steps), "{}: micro-dollars and steps", row.cell.label);
+        if roofs.contains(&row.id) {
+            assert_eq!(spent, (cost, steps), "{}: micro-dollars and steps", row.cell.label);
+            found += 1;
+        } else {
+            runs = (runs.0 + spent.0, runs.1 + spent.1);
+        }
     }
+    assert_eq!((runs, found), ((cost, steps), roofs.len()), "micro-dollars and steps of all runs");
 }
 
 /// After everything: each step was done as often as it may be, and the ledger knows of every time.

@@ -2,17 +2,23 @@
 
 use crate::oracle::{Fact, Oracle, Reply, reply};
 use comity_api::{RunSummary, TraceRow, VerifyReport};
+use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The program under test, and the steps' note-taker.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_comity-crash");
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/contract-review");
+
+/// How long a command may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder that goes away with its test.
 pub struct Sandbox {
@@ -29,9 +35,25 @@ pub struct Ended {
 }
 
 impl Ended {
-    pub fn of(output: std::process::Output) -> Self {
+    /// Starts the command and waits for its end.
+    pub fn by(command: &mut Command) -> Self {
+        Self::of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Waits for its end. One that does not end is killed, and fails the test.
+    pub fn of(child: Child) -> Self {
+        let pid = Pid::from_child(&child);
+        let (over, is_over) = channel::<()>();
+        let watchdog = std::thread::spawn(move || {
+            let late = is_over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            late.then(|| kill_process(pid, Signal::KILL)).is_some()
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(over);
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+        let ended = Self { status: output.status, out: text(output.stdout), err: text(output.stderr) };
+        assert!(!watchdog.join().unwrap(), "it does not end within {PATIENCE:?}: {ended:#?}");
+        ended
     }
 
     pub fn code(&self) -> Option<i32> {
@@ -109,7 +131,7 @@ impl Sandbox {
     }
 
     pub fn comity(&self, words: &[&str]) -> Ended {
-        Ended::of(self.command(words).output().unwrap())
+        Ended::by(&mut self.command(words))
     }
 
     /// `run` on the workflow. Its path names the folder, so that its programs can be found by it.
@@ -201,9 +223,12 @@ pub fn graph(oracle: &Path) -> (String, Vec<Fact>) {
     let mut facts = Vec::new();
     for (name, place) in names.iter().zip(1u64..) {
         let (idempotent, price) = (place % 2 == 1, 100 + place);
+        // Some are under way for a while, so that a kill finds several of them.
+        let then =
+            if place % 5 == 0 { format!(", --, sh, -c, 'sleep 0.03; echo {name}'") } else { String::new() };
         let _ = writeln!(
             text,
-            "  {name}: {{kind: command, command: [{PROGRAM}, --oracle, {}, {name}], risk: read-only, \
+            "  {name}: {{kind: command, command: [{PROGRAM}, --oracle, {}, {name}{then}], risk: read-only, \
              idempotent: {idempotent}, price_usd: 0.{price:06}}}",
             oracle.display()
         );
