@@ -101,6 +101,6 @@ mod tests {
     fn refuses_upper_case_and_short_hex() {
         let hex = Digest::of(&[b"x"]).hex();
         assert_eq!(Digest::from_hex(&hex.to_uppercase()), None);
-        assert_eq!(Digest::from_hex(&hex[1..]), None);
+        assert_eq!(Digest::from_hex(hex.strip_prefix(|_: char| true).unwrap()), None);
     }
 }

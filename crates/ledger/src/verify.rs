@@ -122,7 +122,7 @@ async fn verify_tenant(store: &Store, tenant: &Tenant, report: &mut Report) -> R
     loop {
         let page = store.runs(tenant, before, 500).await?;
         let Some(last) = page.last() else { break };
-        before = Some(last.cell.key);
+        before = Some(last.id);
         for row in &page {
             verify_run(store, row, &mut balances, report).await?;
         }

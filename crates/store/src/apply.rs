@@ -90,6 +90,9 @@ impl Cells {
         if commit.ops.len() > MAX_OPS {
             return Err(Refused::Malformed("a commit holds at most 64 operations"));
         }
+        if commit.ops.iter().any(holds_nul) {
+            return Err(Refused::Malformed("a name holds a NUL, which not every backend can store"));
+        }
         let mut draft = Draft { run: self.fenced_run(&commit)?, ..Draft::default() };
         for expect in &commit.expect {
             self.expect(expect, commit.run, &draft)?;
@@ -327,7 +330,11 @@ impl Cells {
         }
         self.next_entry += i64::try_from(draft.entries.len()).unwrap_or(i64::MAX);
         writes.entries.extend(draft.entries);
-        writes.breakers.extend(draft.breakers);
+        for (tenant, endpoint, breaker) in draft.breakers {
+            // The last word counts, and each breaker is written once.
+            writes.breakers.retain(|(whose, which, _)| (whose, which) != (&tenant, &endpoint));
+            writes.breakers.push((tenant, endpoint, breaker));
+        }
         receipt
     }
 }
@@ -350,6 +357,16 @@ fn mark<K: PartialEq>(list: &mut Vec<(K, bool)>, key: K, new: bool) {
     }
 }
 
+/// Whether a text of this operation holds a NUL: one backend would fail the whole batch over it.
+fn holds_nul(op: &Op) -> bool {
+    match op {
+        Op::OpenRun { owner, .. } | Op::TakeOver { owner, .. } => owner.contains('\0'),
+        Op::EnsureAccount { label, .. } => label.contains('\0'),
+        Op::SetBreaker { endpoint, .. } => endpoint.contains('\0'),
+        _ => false,
+    }
+}
+
 fn hold(account: &mut AccountCell, id: AccountId, amounts: &Amounts) -> Result<(), Refused> {
     if account.frozen {
         return Err(Refused::Frozen(id));
@@ -366,4 +383,25 @@ fn settle(account: &mut AccountCell, held: &Amounts, spent: &Amounts) -> Result<
         account.held.checked_sub(held).ok_or(Refused::Malformed("more is given back than is held"))?;
     account.spent = account.spent.checked_add(spent).ok_or(Refused::Malformed("spending out of range"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use comity_core::{Namespace, Timestamp};
+
+    #[test]
+    fn a_name_with_a_nul_is_refused_before_any_backend_sees_it() {
+        let open = |owner: &str| Commit {
+            tenant: Tenant::local(),
+            run: RunId::from_bytes([1; 16]),
+            fence: Fence::New,
+            at: Timestamp::default(),
+            expect: Vec::new(),
+            ops: vec![Op::OpenRun { namespace: Namespace::default_name(), owner: owner.into() }],
+        };
+        let apply = |commit| Cells::default().apply(commit, |_, _, _| Digest::ZERO, &mut Writes::default());
+        assert!(apply(open("7-a")).is_ok());
+        assert!(matches!(apply(open("7\0a")), Err(Refused::Malformed(_))));
+    }
 }

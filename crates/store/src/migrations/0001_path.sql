@@ -32,7 +32,7 @@ CREATE TABLE runs (
     opened_ms  INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX runs_by_tenant ON runs (tenant, key);
+CREATE INDEX runs_by_tenant ON runs (tenant, id);
 
 CREATE TABLE accounts (
     id              BLOB    PRIMARY KEY,

@@ -49,20 +49,22 @@ impl Store {
         Ok(found.filter(|cell| cell.tenant == *tenant))
     }
 
-    /// This tenant's runs, newest first, older than `before` (a run's key), at most a page.
+    /// This tenant's runs, newest first, older than `before`, at most a page.
     pub async fn runs(
         &self,
         tenant: &Tenant,
-        before: Option<i64>,
+        before: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<RunRow>, Error> {
         self.inner.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms, updated_ms, id
-                 FROM runs WHERE tenant = ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3",
+                 FROM runs WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
             )?;
             let limit = limit.min(PAGE) as i64;
-            let rows = query.query_map((tenant.as_str(), before.unwrap_or(i64::MAX), limit), |row| {
+            // Longer than any id, and so after all of them.
+            let before = before.map_or_else(|| vec![u8::MAX; 17], |run| run.bytes().to_vec());
+            let rows = query.query_map((tenant.as_str(), before, limit), |row| {
                 let id: Vec<u8> = row.get(10)?;
                 let id = parsed(row, 10, RunId::from_slice(&id))?;
                 Ok(RunRow { id, cell: run_cell(row)? })

@@ -35,7 +35,7 @@ pub async fn reads_are_paged(bench: Bench) {
         let page = bench.store.runs(&tenant(), before, 10).await.unwrap();
         assert!(page.len() <= 10);
         let Some(last) = page.last() else { break };
-        before = Some(last.cell.key);
+        before = Some(last.id);
         seen.extend(page.iter().map(|row| row.id));
     }
     assert_eq!(seen, (0..25).rev().map(run_id).collect::<Vec<_>>());
