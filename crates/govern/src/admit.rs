@@ -14,7 +14,6 @@ use crate::settle::Settlement;
 use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, Unit};
 use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef};
 use comity_store::{ApprovalState, BreakerCell, Expect, Op, Refused, Ticket};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,8 +64,7 @@ impl Gate {
         let mut short: Option<Shortfall> = None;
         let mut most = asking.held_before().map_or(Amounts::MAX, |held| held.millis);
         loop {
-            let mut released = pin!(run.released.notified());
-            released.as_mut().enable();
+            let given_back = run.given_back();
             let cell = self.breaker(run, &asking.step.endpoint).await?;
             let state = breaker::look(&cell, &run.policy.breaker, run.now());
             asking.bound(most);
@@ -104,8 +102,9 @@ impl Gate {
                     most = lack.left.millis;
                     short = None;
                 }
-                Some(lack) if !lack.frozen && scope.parent.is_none() && run.is_busy() => {
-                    released.await;
+                Some(lack)
+                    if !lack.frozen && scope.parent.is_none() && run.waits_for_more(given_back).await? =>
+                {
                     short = None;
                 }
                 _ => {}

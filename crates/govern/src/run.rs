@@ -10,6 +10,7 @@ use comity_core::{
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ struct State {
     failed: Option<Error>,
     steps: HashMap<StepId, Past>,
     in_flight: usize,
+    given_back: u64,
 }
 
 /// A queued settlement, and whose end its first entry records.
@@ -319,26 +321,48 @@ impl Run {
 
     /// A hold is given back.
     pub(crate) fn done(&self) {
-        self.leave();
+        let mut state = self.state();
+        state.given_back += 1;
+        state.in_flight = state.in_flight.saturating_sub(1);
+        drop(state);
         self.released.notify_waiters();
+    }
+
+    /// How many holds have been given back so far.
+    pub(crate) fn given_back(&self) -> u64 {
+        self.state().given_back
+    }
+
+    /// Waits until another hold than the first `seen` was given back: true. False when none will be,
+    /// because no step of the run itself is under way or about to be. A refusal of somebody else is no
+    /// reason to try again, or two who do not fit would keep each other trying for ever.
+    pub(crate) async fn waits_for_more(&self, seen: u64) -> Result<bool, Error> {
+        loop {
+            let mut released = pin!(self.released.notified());
+            released.as_mut().enable();
+            self.alive()?;
+            // One look at both: a step that gives back and leaves between two looks would be missed.
+            let (given_back, in_flight) = {
+                let state = self.state();
+                (state.given_back, state.in_flight)
+            };
+            match (given_back != seen, in_flight > 0) {
+                (true, _) => return Ok(true),
+                (false, false) => return Ok(false),
+                (false, true) => released.await,
+            }
+        }
     }
 
     /// A hold was refused. Those who wait are told only if nobody is left to wait for.
     pub(crate) fn refused(&self) {
-        if self.leave() == 0 {
-            self.released.notify_waiters();
-        }
-    }
-
-    fn leave(&self) -> usize {
         let mut state = self.state();
         state.in_flight = state.in_flight.saturating_sub(1);
-        state.in_flight
-    }
-
-    /// Whether a step of the run itself is under way, or about to be, whose hold will come back.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.state().in_flight > 0
+        let alone = state.in_flight == 0;
+        drop(state);
+        if alone {
+            self.released.notify_waiters();
+        }
     }
 
     /// How long the run has been under way, waiting for people left out.

@@ -38,7 +38,7 @@ fn acknowledged(line: &str) -> (usize, Digest) {
 
 #[test]
 fn what_was_acknowledged_survives_kills() {
-    let kills: u32 = std::env::var("COMITY_KILLS").map_or(20, |text| text.parse().unwrap());
+    let kills: u32 = std::env::var("COMITY_STORE_KILLS").map_or(20, |text| text.parse().unwrap());
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("kill.db");
     let mut acks: Vec<(usize, Digest)> = Vec::new();

@@ -20,7 +20,7 @@ const POINTS: [&str; 4] = ["before_commit", "after_commit", "before_effect", "af
 const ENOUGH: usize = 8;
 
 /// Commands that a point is looked for in again, when the one that should have died there came by less often.
-const TRIES: usize = 5;
+const TRIES: u32 = 5;
 
 /// A workflow, and the exit codes of the commands that take it to its end: `run`, then `resume --approve`s.
 struct Subject {
@@ -41,6 +41,16 @@ enum When {
     At(String),
     /// From outside, after so long.
     After(Duration),
+}
+
+impl When {
+    /// The same, for another attempt: a command that was quicker than the kill is killed earlier.
+    fn sooner(&self, attempt: u32) -> Self {
+        match self {
+            Self::At(point) => Self::At(point.clone()),
+            Self::After(delay) => Self::After(*delay / 2u32.pow(attempt)),
+        }
+    }
 }
 
 /// One life and its afterlife.
@@ -181,9 +191,10 @@ impl Subject {
 
     /// Lives a case, again if its point was not reached.
     fn case(&self, case: &Case) -> Sum {
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
             let mut life = Life::new((self.sandbox)());
-            let lived = catch_unwind(AssertUnwindSafe(|| self.live(case, &mut life)));
+            let when = case.when.sooner(attempt);
+            let lived = catch_unwind(AssertUnwindSafe(|| self.live(case, &when, &mut life)));
             if let Err(cause) = lived {
                 life.sandbox.keep();
                 eprintln!("{}: {case:?}: see {}", self.name, life.sandbox.folder().display());
@@ -196,12 +207,12 @@ impl Subject {
         Sum { missed: 1, ..Sum::default() }
     }
 
-    fn live(&self, case: &Case, life: &mut Life) {
+    fn live(&self, case: &Case, when: &When, life: &mut Life) {
         for (command, code) in self.codes.iter().enumerate().take(case.command) {
             life.sandbox.comity(&words(&self.arguments(&life.sandbox, command))).expect(*code);
         }
         let arguments = self.arguments(&life.sandbox, case.command);
-        let ended = life.kill(&arguments, &case.when);
+        let ended = life.kill(&arguments, when);
         if !ended.was_killed() {
             assert_eq!(ended.code(), self.codes.get(case.command).copied(), "{ended:#?}");
             return;
