@@ -199,7 +199,7 @@ impl Program {
         match broken {
             Broken::TooMuch => {
                 let limit = STDOUT_LIMIT / (1024 * 1024);
-                Failure::Failed(format!("`{name}` printed more than {limit} MiB and was stopped"))
+                Failure::Unknown(format!("`{name}` printed more than {limit} MiB and was stopped"))
             }
             Broken::Read(error) => Failure::Unknown(format!("cannot read what `{name}` prints: {error}")),
         }

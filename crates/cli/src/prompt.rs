@@ -82,7 +82,7 @@ impl<'r> Prompt<'r> {
                 self.printer.note(&format!("your answer came too late: {decided}\n"));
                 Ok(Some(ruling))
             }
-            Err(Error::Gate(error)) => Err(error),
+            // The step stays held, and what runs beside it goes on.
             Err(error) => {
                 self.printer.note(&format!("your answer was not recorded: {error}\n"));
                 Ok(None)

@@ -53,8 +53,6 @@ reasons! {
     EffectUnknown = "effect.unknown",
     /// The input is larger than the policy allows.
     InputSize = "input.size",
-    /// A resumed step was given other input than before.
-    InputChanged = "input.changed",
     /// The act's risk tier is above what the policy allows.
     RiskTier = "risk.tier",
     /// The run has taken all the steps it may.

@@ -13,6 +13,8 @@ use tokio::sync::Semaphore;
 
 /// The most steps of one run under way at a time.
 const WIDEST: usize = 1_024;
+/// Skips that are queued before they are waited for.
+const SKIPS: usize = 256;
 
 /// How steps are done. Implemented by the composition root.
 pub trait StepRunner: Send + Sync {
@@ -34,7 +36,8 @@ pub trait StepRunner: Send + Sync {
 
 /// Somebody to ask while the run waits.
 pub trait Approver: Send + Sync {
-    /// Asks about a held step. `None` leaves it held. A ruling somebody else gave meanwhile ends the wait.
+    /// Asks about a held step, for as long as it takes. `None` leaves it held; what somebody else ruled
+    /// meanwhile counts.
     fn ask<'a>(
         &'a self,
         step: &'a StepPlan,
@@ -81,6 +84,8 @@ impl Drive<'_> {
         let mut outputs: Vec<Option<Arc<Value>>> = vec![None; self.plan.steps().len()];
         let mut under_way: FuturesUnordered<BoxFuture<'_, Happened>> = FuturesUnordered::new();
         let mut ready = VecDeque::new();
+        // How many of those under way wait for a person.
+        let mut asks = 0;
         loop {
             ready.extend(planner.ready());
             while under_way.len() < WIDEST
@@ -89,7 +94,9 @@ impl Drive<'_> {
                 let input = self.input(&planner, ordinal, &outputs);
                 under_way.push(Box::pin(self.take(ordinal, input)));
             }
+            let resting = (asks > 0 && asks == under_way.len()).then(|| self.scope.run().rest());
             let Some(happened) = under_way.next().await else { break };
+            drop(resting);
             match happened {
                 Happened::Ended(ordinal, outcome) => {
                     let fate = match outcome? {
@@ -104,14 +111,16 @@ impl Drive<'_> {
                         Outcome::Unknown(_) => Fate::Waiting,
                         Outcome::Held(approval) => {
                             if let Some(approver) = self.approver {
+                                asks += 1;
                                 under_way.push(Box::pin(self.ask(approver, ordinal, approval)));
                             }
                             Fate::Waiting
                         }
                     };
-                    self.finish(&mut planner, ordinal, fate);
+                    self.finish(&mut planner, ordinal, fate).await?;
                 }
                 Happened::Ruled(ordinal, ruling) => {
+                    asks -= 1;
                     if ruling?.is_some() {
                         planner.reopen(ordinal);
                     }
@@ -125,8 +134,12 @@ impl Drive<'_> {
         Ok(Walked { verdict, outputs })
     }
 
-    fn finish(&self, planner: &mut Planner<'_>, ordinal: usize, fate: Fate) {
-        for skipped in planner.finish(ordinal, fate) {
+    async fn finish(&self, planner: &mut Planner<'_>, ordinal: usize, fate: Fate) -> Result<(), Error> {
+        for (count, skipped) in planner.finish(ordinal, fate).into_iter().enumerate() {
+            // Invariant: at most this many skips are queued and not yet durable.
+            if count > 0 && count.is_multiple_of(SKIPS) {
+                self.scope.run().flush().await?;
+            }
             let step = self.runner.step(self.scope, skipped, &Input::new(Value::Null));
             let (word, reason) = match planner.fate(skipped) {
                 Some(Fate::Skipped(Cause::Failed(reason))) => ("failed", reason),
@@ -137,6 +150,7 @@ impl Drive<'_> {
                 format!("every step it waits for ended without a result: one before it {word} ({reason})");
             self.scope.run().skip(&step, ReasonCode::Unreachable, &message);
         }
+        Ok(())
     }
 
     /// What a step is given: the task, and the outputs of the steps right before it.

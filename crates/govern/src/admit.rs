@@ -260,6 +260,10 @@ impl Asking<'_> {
             None if top => entry.hold = Some(bound),
             None => {}
         }
+        if self.approved.is_some() || !top {
+            // No hold is taken that would look at this.
+            expect.push(Expect::NotFrozen(comity_ledger::account::of_run(run.id())));
+        }
         entry.part = (!top).then(|| self.part());
         if self.approved.is_none() && (top || planted(Defect::ChildHoldsTwice)) {
             ops.push(Op::Hold { accounts: Arc::clone(&run.accounts), amounts: bound });
@@ -284,6 +288,8 @@ impl Asking<'_> {
         let answer = run.answered(answer);
         if let Ok(Ok(receipt)) = &answer {
             settlement.admitted(receipt);
+            // A settlement that shared the batch may have been refused: then this step is called off.
+            run.flush_errors()?;
             return Ok(Tried::Done);
         }
         settlement.refused();

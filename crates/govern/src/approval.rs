@@ -265,7 +265,7 @@ impl Gate {
     async fn decision_on(&self, run: &Run, row: &ApprovalRow) -> Result<Decision, Error> {
         let store = &self.inner.store;
         let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
-        let mut from = row.cell.asked + 1;
+        let mut from = row.cell.asked.saturating_add(1);
         loop {
             let page = comity_ledger::read_page(store, &cell, from).await?;
             let Some(last) = page.last() else { return Err(Error::NoApproval(row.id)) };

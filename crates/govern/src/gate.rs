@@ -99,8 +99,20 @@ impl Gate {
     /// Whether the present owner is still alive is for the caller to find out first; if it is, it is
     /// fenced off, and its next commit refused.
     pub async fn resume(&self, id: RunId, principal: &Principal, owner: Arc<str>) -> Result<Arc<Run>, Error> {
+        let cell = self.inner.store.run(&principal.tenant, id).await?.ok_or(Error::NoRun(id))?;
+        self.take_over(id, &cell, principal, owner).await
+    }
+
+    /// As [`Gate::resume`], from the very row that the caller looked at: if another process has taken the
+    /// run over since, this one does not.
+    pub async fn take_over(
+        &self,
+        id: RunId,
+        cell: &RunCell,
+        principal: &Principal,
+        owner: Arc<str>,
+    ) -> Result<Arc<Run>, Error> {
         let store = &self.inner.store;
-        let cell = store.run(&principal.tenant, id).await?.ok_or(Error::NoRun(id))?;
         let principal = Principal { namespace: cell.namespace.clone(), ..principal.clone() };
         let now = self.inner.world.clock.now();
         let mut entry = entry(EntryKind::Resumed, id, &principal, now);
@@ -114,7 +126,7 @@ impl Gate {
         let expect = vec![Expect::Status(ALIVE)];
         let commit = Commit { tenant, run: id, fence: Fence::Anyone, at: now, expect, ops };
         let receipt = store.queue(commit).await.map_err(|error| Error::of_commit(id, error))?;
-        let (history, policy) = self.read_back(&cell).await?;
+        let (history, policy) = self.read_back(cell).await?;
         let inner = Arc::clone(&self.inner);
         let run = Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, history));
         self.close_open_steps(&run).await?;

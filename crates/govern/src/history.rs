@@ -150,7 +150,11 @@ impl History {
             EntryKind::Opened | EntryKind::Resumed => self.active_since = Some(entry.at),
             _ => {
                 if let Some(since) = self.active_since {
-                    self.elapsed += Duration::from_millis(entry.at.saturating_sub(since));
+                    // A gap that ends in a person's answer was that person's.
+                    let theirs =
+                        matches!(entry.kind, EntryKind::Approved | EntryKind::Rejected | EntryKind::Expired);
+                    let gap = if theirs { 0 } else { entry.at.saturating_sub(since) };
+                    self.elapsed += Duration::from_millis(gap);
                     self.active_since = (entry.kind != EntryKind::Paused).then_some(entry.at.max(since));
                 }
             }

@@ -30,6 +30,6 @@ pub use history::{Answer, Past, PastState};
 pub use outcome::{Approval, Ended, Outcome, Refusal, Settled};
 pub use permit::{Decision, Overspent, Permit};
 pub use policy::{BreakerPolicy, Policy};
-pub use run::{Opening, Run};
+pub use run::{Opening, Rest, Run};
 pub use scope::Scope;
 pub use world::World;

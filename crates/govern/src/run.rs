@@ -63,6 +63,9 @@ struct State {
     steps: HashMap<StepId, Past>,
     in_flight: usize,
     given_back: u64,
+    /// How long nothing but people was waited for, and since when that is so now.
+    rested: Duration,
+    resting: Option<Duration>,
 }
 
 /// A queued settlement, and whose end its first entry records.
@@ -258,7 +261,10 @@ impl Run {
     ) -> Result<Result<Receipt, Refused>, Error> {
         self.alive()?;
         let ticket = self.inner.store.queue(self.build(expect, ops));
-        self.answered(ticket.await)
+        let answered = self.answered(ticket.await)?;
+        // Whatever was queued before is answered by now: nothing may follow a settlement that was lost.
+        self.alive()?;
+        Ok(answered)
     }
 
     /// What an answer to one of this run's commits means.
@@ -367,7 +373,16 @@ impl Run {
 
     /// How long the run has been under way, waiting for people left out.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.elapsed_before + self.world().clock.monotonic().saturating_sub(self.began)
+        let now = self.world().clock.monotonic();
+        let state = self.state();
+        let rest = state.rested + state.resting.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        self.elapsed_before + now.saturating_sub(self.began).saturating_sub(rest)
+    }
+
+    /// From here on, until the guard is dropped, only people are waited for: the run's time stands still.
+    pub fn rest(&self) -> Rest<'_> {
+        self.state().resting = Some(self.world().clock.monotonic());
+        Rest(self)
     }
 
     /// How long a step may take: its own limit, the policy's, or what is left of the run's time.
@@ -393,6 +408,19 @@ impl State {
     fn recorded(&mut self, step: StepId, receipt: &Receipt) {
         if let (Some(past), Some((seq, _))) = (self.steps.get_mut(&step), receipt.entries.first()) {
             past.state = past.state.at(*seq);
+        }
+    }
+}
+
+/// A run that waits for people alone. Dropping it lets the run's time go on.
+pub struct Rest<'r>(&'r Run);
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        let now = self.0.world().clock.monotonic();
+        let mut state = self.0.state();
+        if let Some(since) = state.resting.take() {
+            state.rested += now.saturating_sub(since);
         }
     }
 }

@@ -7,7 +7,8 @@
 #![expect(clippy::disallowed_methods, reason = "an effect module: makes and locks files beside the database")]
 
 use crate::error::Error;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,13 +33,15 @@ impl Owner {
         std::fs::create_dir_all(&folder).map_err(|error| fail(error.to_string()))?;
         let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
         let name = format!("{}-{nonce}", std::process::id());
-        let path = folder.join(&name);
+        // Locked before it has the name that others look at: nobody ever sees it unlocked.
+        let (unborn, path) = (folder.join(format!(".{name}")), folder.join(&name));
         let lock = OpenOptions::new()
             .write(true)
             .create_new(true)
-            .open(&path)
+            .open(&unborn)
             .map_err(|error| fail(error.to_string()))?;
         lock.try_lock().map_err(|error| fail(error.to_string()))?;
+        std::fs::rename(&unborn, &path).map_err(|error| fail(error.to_string()))?;
         sweep(&folder, &path);
         Ok(Self { name: name.into(), path, _lock: lock })
     }
@@ -68,9 +71,13 @@ fn plain(owner: &str) -> Option<&str> {
     (!owner.is_empty() && owner.bytes().all(fits)).then_some(owner)
 }
 
+/// Whether somebody holds the file. What cannot be looked at counts as held: only a file that is not there,
+/// or whose lock was had, is nobody's.
 fn is_locked(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    match File::open(path) {
+        Ok(file) => file.try_lock_shared().is_err(),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
 }
 
 /// Takes away the signs of processes that are gone.
@@ -78,7 +85,8 @@ fn sweep(folder: &Path, own: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten().take(1_000) {
         let path = entry.path();
-        if path != own && !is_locked(&path) {
+        let unborn = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if path != own && !unborn && !is_locked(&path) {
             let _ = std::fs::remove_file(&path);
         }
     }

@@ -196,7 +196,7 @@ impl Runtime {
             None => None,
         };
         let told = Told { next: cell.next_seq, spent: self.spent(id).await? };
-        let run = self.gate.resume(id, &self.principal, self.owner.name()).await?;
+        let run = self.gate.take_over(id, &cell, &self.principal, self.owner.name()).await?;
         if let (Some(step), Some((_, answer, comment))) = (answered, answer)
             && let Err(error) = self.gate.answer(&run, step, answer, &self.principal, comment).await
         {
@@ -306,9 +306,9 @@ impl Runtime {
         let scope = Scope::root(Arc::clone(run));
         let drive = Drive { gate: &self.gate, scope: &scope, plan, runner, approver, task };
         let walked = match stop {
-            None => Some(drive.walk().await?),
+            None => Some(held_if_changed(run, drive.walk().await).await?),
             Some(stop) => match select(pin!(drive.walk()), stop).await {
-                Either::Left((walked, _)) => Some(walked?),
+                Either::Left((walked, _)) => Some(held_if_changed(run, walked).await?),
                 Either::Right(((), _)) => None,
             },
         };
@@ -321,6 +321,17 @@ impl Runtime {
         }
         Ok(Finished { run: run.id(), status })
     }
+}
+
+/// A step that is asked for in another way than before holds the run: a person has to look.
+async fn held_if_changed(
+    run: &Run,
+    walked: Result<Walked, comity_govern::Error>,
+) -> Result<Walked, comity_govern::Error> {
+    if let Err(comity_govern::Error::Changed { .. }) = walked {
+        run.pause(RunStatus::Waiting).await?;
+    }
+    walked
 }
 
 /// Checks a workflow file and builds its steps, without a database.

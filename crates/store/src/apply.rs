@@ -134,6 +134,11 @@ impl Cells {
                 Some(cell) if cell.state == *state => Ok(()),
                 other => Err(Refused::Approval(other.cloned().map(Box::new))),
             },
+            Expect::NotFrozen(id) => match self.accounts.get(id).and_then(Option::as_ref) {
+                Some(cell) if cell.frozen => Err(Refused::Frozen(*id)),
+                Some(_) => Ok(()),
+                None => Err(Refused::NoAccount(*id)),
+            },
             Expect::Status(allowed) => {
                 let status = draft.run.as_ref().map_or(0, |(run, _)| run.status);
                 if allowed.contains(&status) { Ok(()) } else { Err(Refused::Status(status)) }

@@ -42,6 +42,8 @@ pub enum Fence {
 pub enum Expect {
     /// The approval is this run's, and in this state.
     Approval(ApprovalId, ApprovalState),
+    /// The account takes holds.
+    NotFrozen(AccountId),
     /// The run's status is one of these numbers.
     Status(&'static [u8]),
 }

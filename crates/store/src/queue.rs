@@ -181,8 +181,9 @@ impl<W: Worker> Queue<W> {
         let mut answers = answers.unwrap_or_default().into_iter();
         let answers: Vec<W::Done> =
             slots.iter().map(|_| answers.next().unwrap_or_else(|| worker.recover())).collect();
-        drop(worker);
+        // Before the worker is free again: answers come in the order of their jobs, across batches too.
         slots.iter().zip(answers).for_each(|(slot, done)| slot.answer(done));
+        drop(worker);
         count
     }
 

@@ -87,6 +87,8 @@ impl Options {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// Reads see what this connection's transaction sees.
+    pinned: Option<Arc<Mutex<Connection>>>,
 }
 
 struct Inner {
@@ -124,7 +126,7 @@ impl Store {
             writer: Mutex::new(thread),
             checkpoints: Mutex::new(checkpoints),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), pinned: None })
     }
 
     /// Queues a commit. It becomes durable with the next batch that anybody waits for, at the latest

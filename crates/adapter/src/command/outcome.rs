@@ -18,7 +18,10 @@ pub(super) struct Ended {
 /// Reads what a program left behind: a result if it says it succeeded, a message for people if not.
 pub(super) fn read(program: &str, ended: Ended) -> Result<Output, Failure> {
     if !ended.status.success() {
-        return Err(Failure::Failed(complaint(program, ended.status, &ended.stderr)));
+        let message = complaint(program, ended.status, &ended.stderr);
+        // A program that was cut off did not say how far it came.
+        let said = ended.status.code().is_some();
+        return Err(if said { Failure::Failed(message) } else { Failure::Unknown(message) });
     }
     match String::from_utf8(ended.stdout) {
         Ok(text) => Ok(Output { value: value(text) }),

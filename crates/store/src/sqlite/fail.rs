@@ -7,7 +7,14 @@ use std::time::Duration;
 
 /// Says what an error of SQLite means for this file.
 pub fn explain(error: rusqlite::Error, path: &Path, patience: Duration) -> Error {
+    use rusqlite::Error as Sql;
     let path_buf = path.to_owned();
+    if let Sql::FromSqlConversionFailure(..) | Sql::IntegralValueOutOfRange(..) | Sql::InvalidColumnType(..) =
+        error
+    {
+        // A column that holds what this program never writes: somebody changed it.
+        return Error::Corrupt { path: path_buf, why: error.to_string() };
+    }
     let code = error.sqlite_error().map(|inner| inner.extended_code);
     match code.map(|code| (code, code & 0xff)) {
         Some((_, ffi::SQLITE_FULL)) => Error::Full { path: path_buf },

@@ -8,10 +8,34 @@ use crate::error::Error;
 use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
 use comity_core::{ApprovalId, RunId, Tenant, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most rows one read returns.
 pub const PAGE: usize = 1_000;
+
+impl Store {
+    /// The store as it is now, for reads that must fit together: what is committed later does not show.
+    ///
+    /// While it lives, the write-ahead log cannot start again.
+    pub async fn snapshot(&self) -> Result<Self, Error> {
+        let fail = |error| fail::explain(error, &self.inner.path, self.inner.patience);
+        let connection = self.inner.reader().map_err(fail)?;
+        // The first read is what fixes the moment.
+        connection.execute_batch("BEGIN; SELECT count(*) FROM migrations").map_err(fail)?;
+        Ok(Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(Mutex::new(connection))) })
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        match &self.pinned {
+            None => self.inner.read(query),
+            Some(pinned) => {
+                let connection = pinned.lock().unwrap_or_else(PoisonError::into_inner);
+                query(&connection)
+                    .map_err(|error| fail::explain(error, &self.inner.path, self.inner.patience))
+            }
+        }
+    }
+}
 
 impl Inner {
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
@@ -43,7 +67,7 @@ impl Inner {
 impl Store {
     /// One run of this tenant.
     pub async fn run(&self, tenant: &Tenant, run: RunId) -> Result<Option<RunCell>, Error> {
-        let found = self.inner.read(|connection| {
+        let found = self.read(|connection| {
             connection.prepare_cached(RUN_BY_ID)?.query_row([&run.bytes()[..]], run_cell).optional()
         })?;
         Ok(found.filter(|cell| cell.tenant == *tenant))
@@ -56,7 +80,7 @@ impl Store {
         before: Option<RunId>,
         limit: usize,
     ) -> Result<Vec<RunRow>, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms, updated_ms, id
                  FROM runs WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
@@ -84,7 +108,7 @@ impl Store {
         limit: usize,
         mut visit: impl FnMut(EntryRow) + Send,
     ) -> Result<usize, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let mut entries = connection.prepare_cached(
                 "SELECT id, tenant, seq, body, hash FROM entries WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
             )?;
@@ -105,7 +129,7 @@ impl Store {
 
     /// One approval of this tenant.
     pub async fn approval(&self, tenant: &Tenant, id: ApprovalId) -> Result<Option<ApprovalRow>, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq FROM approvals a
                  JOIN runs r ON r.key = a.run WHERE a.id = ?1 AND a.tenant = ?2",
@@ -119,7 +143,7 @@ impl Store {
 
     /// The approvals of one run, in no particular order.
     pub async fn approvals(&self, run: &RunCell) -> Result<Vec<ApprovalRow>, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq, a.id FROM approvals a
                  JOIN runs r ON r.key = a.run WHERE a.run = ?1",
@@ -135,7 +159,7 @@ impl Store {
 
     /// One account of this tenant.
     pub async fn account(&self, tenant: &Tenant, id: AccountId) -> Result<Option<AccountRow>, Error> {
-        let found = self.inner.read(|connection| {
+        let found = self.read(|connection| {
             let mut query = connection.prepare_cached(ACCOUNT_BY_ID)?;
             query.query_row([&id.0[..]], |row| account_cell(row, 0)).optional()
         })?;
@@ -148,7 +172,7 @@ impl Store {
         tenant: &Tenant,
         after: Option<AccountId>,
     ) -> Result<Vec<AccountRow>, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT tenant, label, cap_micro_usd, cap_millis, cap_steps, cap_tokens, held_micro_usd,
                      held_millis, held_steps, held_tokens, spent_micro_usd, spent_millis, spent_steps,
@@ -167,7 +191,7 @@ impl Store {
 
     /// The circuit breaker of one endpoint; closed and empty when it never failed.
     pub async fn breaker(&self, tenant: &Tenant, endpoint: &str) -> Result<BreakerCell, Error> {
-        let found = self.inner.read(|connection| {
+        let found = self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT failures, window_ms, opened_ms FROM breakers WHERE tenant = ?1 AND endpoint = ?2",
             )?;
@@ -176,12 +200,11 @@ impl Store {
         Ok(found.unwrap_or_default())
     }
 
-    /// Counts what there is, and finds what belongs to nothing. Reads whole tables.
+    /// Counts what there is, and finds what belongs to nothing. Reads whole tables; the numbers belong together
+    /// only in a [`Store::snapshot`].
     pub async fn totals(&self) -> Result<Totals, Error> {
-        self.inner.read(|connection| {
-            // One snapshot, so that the numbers belong together.
-            let snapshot = connection.unchecked_transaction()?;
-            let count = |sql: &str| snapshot.query_row(sql, [], |row| loaded(row, 0));
+        self.read(|connection| {
+            let count = |sql: &str| connection.query_row(sql, [], |row| loaded(row, 0));
             let stray_entry = "SELECT e.id, e.seq FROM entries e LEFT JOIN runs r ON r.key = e.run
                                WHERE r.key IS NULL ORDER BY e.id LIMIT 1";
             let stray_payload = "SELECT p.id FROM payloads p LEFT JOIN entries e ON e.id = p.id / ?1
@@ -189,12 +212,12 @@ impl Store {
             Ok(Totals {
                 entries: count("SELECT count(*) FROM entries")?,
                 payloads: count("SELECT count(*) FROM payloads")?,
-                last_entry: snapshot
+                last_entry: connection
                     .query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| row.get(0))?,
-                stray_entry: snapshot
+                stray_entry: connection
                     .query_row(stray_entry, [], |row| Ok((row.get(0)?, loaded(row, 1)?)))
                     .optional()?,
-                stray_payload: snapshot
+                stray_payload: connection
                     .query_row(stray_payload, [MAX_PAYLOADS as i64], |row| row.get(0))
                     .optional()?,
             })
@@ -203,7 +226,7 @@ impl Store {
 
     /// The tenants that have runs, in order.
     pub async fn tenants(&self) -> Result<Vec<String>, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let mut query = connection.prepare("SELECT DISTINCT tenant FROM runs ORDER BY tenant")?;
             let rows = query.query_map([], |row| row.get(0))?;
             rows.collect()
@@ -212,7 +235,7 @@ impl Store {
 
     /// Asks SQLite to check the file's structure; the first complaint, if there is one.
     pub async fn integrity(&self) -> Result<Option<String>, Error> {
-        self.inner.read(|connection| {
+        self.read(|connection| {
             let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
             Ok((verdict != "ok").then_some(verdict))
         })

@@ -128,8 +128,10 @@ impl Writer {
             place.insert(query.query_row([&job.run.bytes()[..]], run_cell).optional()?);
         }
         for expect in &job.expect {
-            if let Expect::Approval(id, _) = expect {
-                self.load_approval(*id, cells)?;
+            match expect {
+                Expect::Approval(id, _) => self.load_approval(*id, cells)?,
+                Expect::NotFrozen(account) => self.load_account(*account, cells)?,
+                Expect::Status(_) => {}
             }
         }
         for op in &job.ops {

@@ -34,7 +34,8 @@ fn text(error: impl std::fmt::Display) -> String {
 impl Oracle {
     /// A process may only end for reasons that are somebody else's doing.
     pub fn excuse(&mut self, why: &str) -> Result<(), String> {
-        let fine = ["killed", "was taken over by", "is being worked on", "has ended", "step `"];
+        let fine =
+            ["killed", "was taken over by", "is being worked on", "has ended", "does not wait to be told"];
         if fine.iter().any(|known| why.contains(known)) {
             Ok(())
         } else {
@@ -54,7 +55,7 @@ impl Oracle {
                     return Err(format!("`{name}` was said to have settled before that was durable"));
                 }
                 let id = StepId::derive(run, None, ordinal, 0);
-                self.at_settlement.insert(ordinal, count(id));
+                self.at_settlement.entry(ordinal).or_insert(count(id));
             }
         }
         if event.seq >= next {
