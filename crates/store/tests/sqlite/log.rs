@@ -42,7 +42,7 @@ fn a_reader_that_never_ends_slows_writers_and_stops_none() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("log.db");
     let log = folder.path().join("log.db-wal");
-    let (durability, patience) = (Durability::Process, Duration::from_millis(200));
+    let (durability, patience) = (Durability::Process, Duration::from_secs(1));
     let store = Store::open(Options { durability, patience, ..options(&path) }).unwrap();
     must(wait(store.queue(opening(run_id(1)))));
     let reader = Connection::open(&path).unwrap();
