@@ -55,6 +55,7 @@ macro_rules! store_suite {
                 the_order_of_queueing_is_the_order_of_entries, a_dropped_ticket_is_applied_whole,
                 a_later_answer_covers_earlier_commits, neighbours_share_one_commit,
                 breakers_come_back_as_they_were_set, reads_are_paged, entries_are_read_in_bounded_pages,
+                a_snapshot_stays_as_it_is,
                 totals_count_what_is_there,
             );
         }

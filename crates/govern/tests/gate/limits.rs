@@ -97,6 +97,23 @@ fn no_step_begins_after_the_run_s_time() {
 }
 
 #[test]
+fn time_in_which_only_people_are_waited_for_does_not_count() {
+    let house = House::new();
+    let scope =
+        Scope::root(house.open_with(Policy { timeout: Duration::from_secs(10), ..Policy::default() }));
+    house.hands.advance(Duration::from_secs(4));
+    let rest = scope.run().rest();
+    house.hands.advance(Duration::from_secs(86_400));
+    drop(rest);
+    let outcome = house.gate.run(&scope, plain(&scope, 0), async |permit| {
+        assert_eq!(permit.time_left(), Duration::from_secs(6));
+        done()
+    });
+    settled(house.wait(outcome).unwrap());
+    house.sound(scope.run().id());
+}
+
+#[test]
 fn time_between_pause_and_resume_does_not_count() {
     let house = House::new();
     let first = house.open_with(Policy { timeout: Duration::from_secs(10), ..Policy::default() });

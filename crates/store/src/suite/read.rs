@@ -80,6 +80,16 @@ pub async fn entries_are_read_in_bounded_pages(bench: Bench) {
     }
 }
 
+/// What is committed later does not show in it.
+pub async fn a_snapshot_stays_as_it_is(bench: Bench) {
+    bench.must(opening(run_id(1))).await;
+    let before = bench.store.snapshot().await.unwrap();
+    bench.must(commit(run_id(1), Fence::Epoch(1), vec![append("a")])).await;
+    assert_eq!(before.totals().await.unwrap().entries, 0);
+    assert_eq!(before.run(&tenant(), run_id(1)).await.unwrap().unwrap().next_seq, 0);
+    assert_eq!(bench.store.totals().await.unwrap().entries, 1);
+}
+
 /// A sound store has no strays.
 pub async fn totals_count_what_is_there(bench: Bench) {
     let empty = bench.store.totals().await.unwrap();
