@@ -107,6 +107,10 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Gate(error) => of_gate(error),
         RuntimeError::Store(error) => of_store(error),
         RuntimeError::Ledger(error) => of_ledger(error),
+        RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
+        RuntimeError::NoFolder(_) => {
+            means(Exit::Failed, "CM0219", "put the folder back, then `comity resume RUN`")
+        }
         RuntimeError::Owned { .. } => means(
             Exit::Failed,
             "CM0231",

@@ -1,4 +1,4 @@
-//! Ctrl-C, and the request to end: the first stops the run in order, the second stops the process.
+//! Ctrl-C, the request to end, and a terminal that went away: the first stops the run in order, the second stops the process.
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -6,6 +6,7 @@ use crate::live::Live;
 use crate::printer::Printer;
 use comity_core::BoxFuture;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -22,10 +23,11 @@ impl Signals {
     /// `screen` is what stands on the terminal then.
     pub fn watch(printer: &Printer, screen: Option<Arc<Live>>) -> Result<Self, Error> {
         let listen = |kind| signal(kind).map_err(|error| Error::Machine(error.to_string()));
-        let (interrupts, ends) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let signals = kinds.into_iter().map(listen).collect::<Result<Vec<_>, _>>()?;
         let (tell, first) = oneshot::channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow(interrupts, ends, tell, printer.clone(), screen));
+        tasks.spawn(follow(signals, tell, printer.clone(), screen));
         Ok(Self { first: Some(first), _watch: tasks })
     }
 
@@ -48,26 +50,27 @@ impl Signals {
 const STOPPING: &str = "\nstopping: steps under way are ended; once more stops at once\n";
 
 async fn follow(
-    mut interrupts: Signal,
-    mut ends: Signal,
+    mut signals: Vec<Signal>,
     tell: oneshot::Sender<()>,
     printer: Printer,
     screen: Option<Arc<Live>>,
 ) {
-    next(&mut interrupts, &mut ends).await;
+    next(&mut signals).await;
     match screen {
         Some(live) => live.say(STOPPING),
         None => printer.note(STOPPING),
     }
     // Nobody waits any more when the run has just ended by itself.
     let _ = tell.send(());
-    next(&mut interrupts, &mut ends).await;
+    next(&mut signals).await;
     std::process::exit(Exit::Interrupted.code());
 }
 
-async fn next(interrupts: &mut Signal, ends: &mut Signal) {
-    tokio::select! {
-        _ = interrupts.recv() => {}
-        _ = ends.recv() => {}
-    }
+/// Ends at the next of them, whichever it is.
+async fn next(signals: &mut [Signal]) {
+    std::future::poll_fn(|cx| {
+        let heard = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+        if heard { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

@@ -3,7 +3,7 @@
 
 use crate::plan::{Plan, StepPlan};
 use crate::planner::{Cause, Fate, Planner, RunVerdict};
-use comity_core::{BoxFuture, ReasonCode, Step};
+use comity_core::{ApprovalId, BoxFuture, ReasonCode, Step};
 use comity_govern::{Approval, Error, Failure, Gate, Input, Outcome, Output, Permit, Ruling, Scope};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::{Map, Value};
@@ -86,6 +86,7 @@ impl Drive<'_> {
         let mut ready = VecDeque::new();
         // How many of those under way wait for a person.
         let mut asks = 0;
+        let mut held: Vec<(usize, ApprovalId)> = Vec::new();
         loop {
             ready.extend(planner.ready());
             while under_way.len() < WIDEST
@@ -95,7 +96,10 @@ impl Drive<'_> {
                 under_way.push(Box::pin(self.take(ordinal, input)));
             }
             let resting = (asks > 0 && asks == under_way.len()).then(|| self.scope.run().rest());
-            let Some(happened) = under_way.next().await else { break };
+            let Some(happened) = under_way.next().await else {
+                // Somebody may have ruled from elsewhere while other steps were under way.
+                if self.take_up(&mut planner, &mut held).await? { continue } else { break }
+            };
             drop(resting);
             match happened {
                 Happened::Ended(ordinal, outcome) => {
@@ -110,6 +114,7 @@ impl Drive<'_> {
                         Outcome::Denied(refusal) => Fate::Denied(refusal.reason),
                         Outcome::Unknown(_) => Fate::Waiting,
                         Outcome::Held(approval) => {
+                            held.push((ordinal, approval.id));
                             if let Some(approver) = self.approver {
                                 asks += 1;
                                 under_way.push(Box::pin(self.ask(approver, ordinal, approval)));
@@ -122,6 +127,7 @@ impl Drive<'_> {
                 Happened::Ruled(ordinal, ruling) => {
                     asks -= 1;
                     if ruling?.is_some() {
+                        held.retain(|(other, _)| *other != ordinal);
                         planner.reopen(ordinal);
                     }
                 }
@@ -132,6 +138,25 @@ impl Drive<'_> {
         let outputs =
             ended.into_iter().filter_map(|ordinal| Some((ordinal, outputs.get(ordinal)?.clone()?))).collect();
         Ok(Walked { verdict, outputs })
+    }
+
+    /// Lets held steps that somebody has ruled on meanwhile run again; whether there was one.
+    async fn take_up(
+        &self,
+        planner: &mut Planner<'_>,
+        held: &mut Vec<(usize, ApprovalId)>,
+    ) -> Result<bool, Error> {
+        let mut still = Vec::new();
+        for (ordinal, approval) in held.drain(..) {
+            if self.gate.is_ruled(self.scope.run(), approval).await? {
+                planner.reopen(ordinal);
+            } else {
+                still.push((ordinal, approval));
+            }
+        }
+        let some = planner.verdict().is_none();
+        *held = still;
+        Ok(some)
     }
 
     async fn finish(&self, planner: &mut Planner<'_>, ordinal: usize, fate: Fate) -> Result<(), Error> {

@@ -83,6 +83,12 @@ impl Gate {
         Ok(run)
     }
 
+    /// Whether a person has said yes or no to an approval of this run.
+    pub async fn is_ruled(&self, run: &Run, id: ApprovalId) -> Result<bool, Error> {
+        let row = self.inner.store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
+        Ok(matches!(row.cell.state, ApprovalState::Approved | ApprovalState::Rejected))
+    }
+
     /// The commit that moves a pending approval on; if that ends it, what was held is given back.
     #[expect(
         clippy::too_many_arguments,

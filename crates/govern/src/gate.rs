@@ -67,6 +67,7 @@ impl Gate {
         let (tenant, namespace) = (principal.tenant.clone(), principal.namespace.clone());
         let mut entry = entry(EntryKind::Opened, id, &principal, now);
         entry.policy = Some(policy.digest());
+        entry.caps = Some(policy.caps());
         entry.status = Some(RunStatus::Running);
         let texts = [(Slot::Source, &source[..]), (Slot::Policy, &policy.to_json()), (Slot::Setup, &setup)];
         let ops = vec![

@@ -181,6 +181,9 @@ pub struct Entry {
     pub approval: Option<ApprovalId>,
     /// When, in milliseconds since 1970.
     pub at: u64,
+    /// The caps of the run's account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caps: Option<Amounts>,
     /// What each check said, in the order they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckMark>,
@@ -244,6 +247,7 @@ impl Entry {
         Self {
             approval: None,
             at: at.millis(),
+            caps: None,
             checks: Vec::new(),
             expires: None,
             hold: None,

@@ -28,6 +28,17 @@ pub enum Error {
     /// The ledger cannot be read.
     #[error(transparent)]
     Ledger(#[from] comity_ledger::Error),
+    /// The run's chain is not as it was written: nothing is done on it.
+    #[error("the chain of run `{run}` is not as it was written: {fault}")]
+    Broken {
+        /// The run.
+        run: RunId,
+        /// The first fault.
+        fault: String,
+    },
+    /// The folder that the run's programs start in is gone.
+    #[error("there is no folder `{0}` to start the run's programs in")]
+    NoFolder(String),
     /// Another process is working on the run.
     #[error("run `{run}` is being worked on by process {pid}")]
     Owned {

@@ -20,7 +20,9 @@ pub struct Owner {
 }
 
 fn folder(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
+    // One file has one folder of owners, by whichever link it is named.
+    let database = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let mut name = database.into_os_string();
     name.push("-owners");
     name.into()
 }

@@ -185,8 +185,16 @@ impl Runtime {
         {
             return Err(Error::Owned { run: id, pid });
         }
+        // Nothing is done on a ledger that was tampered with: checked before the run is touched.
+        let checked = comity_ledger::verify(self.store(), Some((self.tenant(), id))).await?;
+        if let Some(fault) = checked.fault {
+            return Err(Error::Broken { run: id, fault: fault.what });
+        }
         let plan = Arc::new(self.compile(&source)?);
         let base_dir = PathBuf::from(&setup.base_dir);
+        if !setup.base_dir.is_empty() && !base_dir.is_dir() {
+            return Err(Error::NoFolder(setup.base_dir));
+        }
         let runner = Runner::new(Arc::clone(&plan), self.adapters, &base_dir, &self.processes)?;
         let answered = match &answer {
             Some((name, ..)) => {

@@ -287,6 +287,7 @@ impl House {
         let mut entry =
             Entry::new(kind, run, who.tenant.clone(), who.namespace.clone(), "local:jo".into(), at);
         entry.status = Some(RunStatus::Running);
+        entry.caps = Some(Amounts::ZERO);
         let ops = vec![
             Op::OpenRun { namespace: who.namespace.clone(), owner: "one".into() },
             ensure(account::of_run(run), Amounts::ZERO),

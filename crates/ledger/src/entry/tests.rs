@@ -14,6 +14,7 @@ fn full(text: &str, number: u64) -> Entry {
     entry.approval = Some(ApprovalId::from_bytes([1; 16]));
     entry.checks = vec![CheckMark("budget".into(), Verdict::Pass), CheckMark("risk".into(), Verdict::Hold)];
     entry.expires = Some(number);
+    entry.caps = Some(amounts);
     (entry.hold, entry.part, entry.release) = (Some(amounts), Some(amounts), Some(amounts));
     (entry.usage, entry.used) = (Some(amounts), Some(amounts));
     crate::Slot::ALL.iter().for_each(|slot| entry.payloads.set(*slot, Digest::of(&[text.as_bytes()])));

@@ -12,6 +12,7 @@ pub struct RunBalance {
     held: Amounts,
     spent: Amounts,
     frozen: bool,
+    caps: Option<Amounts>,
 }
 
 impl RunBalance {
@@ -26,6 +27,7 @@ impl RunBalance {
             self.held = self.held.checked_sub(release).ok_or("it releases more than was held")?;
         }
         self.frozen |= entry.kind == EntryKind::Defect;
+        self.caps = self.caps.or(entry.caps);
         Ok(())
     }
 
@@ -36,6 +38,9 @@ impl RunBalance {
             () if row.cell.held != self.held => Err("its account holds another amount than its entries say"),
             () if row.cell.spent != self.spent => {
                 Err("its account has spent another amount than its entries say")
+            }
+            () if self.caps != Some(row.cell.caps) => {
+                Err("its account has other caps than it was opened with")
             }
             () if row.cell.frozen != self.frozen => {
                 Err("its account is frozen, or not, against what its entries say")

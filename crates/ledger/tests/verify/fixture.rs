@@ -123,6 +123,7 @@ impl Scribe<'_> {
         ];
         let mut entry = self.entry(EntryKind::Opened);
         entry.status = Some(RunStatus::Running);
+        entry.caps = Some(Amounts::UNLIMITED);
         self.commit(Fence::New, entry, &[(Slot::Source, b"flow"), (Slot::Setup, &[b'x'; 3000])], ops);
     }
 

@@ -107,6 +107,14 @@ fn what_entries_tell_of_an_approval_is_covered() {
     assert_eq!(gone.verify().fault.map(|fault| fault.run), Some(Some(OLDEST)));
 }
 
+#[test]
+fn the_caps_of_a_run_s_account_are_covered() {
+    for column in ["cap_micro_usd", "cap_millis", "cap_steps", "cap_tokens"] {
+        let fault = Copy::new().flip("accounts", column, &run_row(OLDEST)).verify().fault;
+        assert_eq!(fault.map(|fault| fault.run), Some(Some(OLDEST)), "{column}");
+    }
+}
+
 /// Stated in the module's own words: no entry says these, so nothing can be compared.
 #[test]
 fn what_no_entry_says_is_not_covered() {
@@ -116,7 +124,6 @@ fn what_no_entry_says_is_not_covered() {
         ("runs", "opened_ms", &run),
         ("runs", "updated_ms", &run),
         ("accounts", "label", &run),
-        ("accounts", "cap_micro_usd", &run),
         ("approvals", "binding", "state = 0 AND run = 1"),
         ("approvals", "tenant", "state = 0 AND run = 1"),
     ] {

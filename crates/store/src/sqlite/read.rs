@@ -236,7 +236,7 @@ impl Store {
     /// Asks SQLite to check the file's structure; the first complaint, if there is one.
     pub async fn integrity(&self) -> Result<Option<String>, Error> {
         self.read(|connection| {
-            let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
             Ok((verdict != "ok").then_some(verdict))
         })
     }
