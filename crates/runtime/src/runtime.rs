@@ -129,11 +129,6 @@ impl Runtime {
         &self.principal.tenant
     }
 
-    /// Checks a workflow file and builds its steps, without running anything.
-    pub fn check(&self, request: &Request) -> Result<Plan, Error> {
-        check(request)
-    }
-
     /// Runs a workflow until it ends, waits, or is stopped.
     pub async fn start(&self, request: Request, hooks: Hooks<'_>) -> Result<Finished, Error> {
         let plan = Arc::new(self.compile(&request.source)?);
