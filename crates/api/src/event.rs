@@ -21,6 +21,12 @@ pub struct Event {
     /// Which try of the step, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
+    /// Which pass of a loop, from 1; left out in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iteration: Option<u32>,
+    /// The moment a step waits for, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_ms: Option<u64>,
     /// Why, as a stable code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -54,6 +60,8 @@ impl Event {
             seq: 0,
             at_ms: 0,
             attempt: None,
+            iteration: None,
+            due_ms: None,
             reason: None,
             message: None,
             approval: None,
@@ -89,6 +97,10 @@ pub enum EventKind {
     StepUnknown,
     /// A step was called off before it began, or did not happen: it may be tried again.
     StepCancelled,
+    /// A step waits for a moment, after which it begins or is tried again.
+    StepScheduled,
+    /// A step stopped for now, because one nested in it waits for a person.
+    StepSuspended,
     /// The run ended, or stops for now: see its status.
     RunFinished,
 }

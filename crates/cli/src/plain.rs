@@ -33,6 +33,8 @@ pub fn word(event: &Event) -> &str {
         EventKind::StepSettled => "settled",
         EventKind::StepDenied => "denied",
         EventKind::StepHeld => "held",
+        EventKind::StepScheduled => "scheduled",
+        EventKind::StepSuspended => "suspended",
         EventKind::StepApproved => "approved",
         EventKind::StepSkipped => "skipped",
         EventKind::StepFailed => "failed",

@@ -13,6 +13,12 @@ pub enum Shape {
     Flag,
     /// A whole number from zero to 2^53 - 1.
     Count,
+    /// A positive number of seconds with at most three decimals; read as whole milliseconds.
+    Seconds,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any value: maps and lists of texts, plain numbers and flags.
+    Any,
 }
 
 /// One key of a kind of step.

@@ -61,6 +61,26 @@ reasons! {
     Abandoned = "abandoned",
     /// Nothing the step waits for can happen any more.
     Unreachable = "unreachable",
+    /// No condition led to the step.
+    ConditionFalse = "condition.false",
+    /// A condition of the workflow could not be decided.
+    ConditionUndecided = "condition.undecided",
+    /// What the workflow may cost is above what it may be forecast to cost.
+    Forecast = "forecast",
+    /// A loop had not ended after its last pass.
+    LoopLimit = "loop.limit",
+    /// A step nested in the step waits for a person.
+    NestedWaiting = "nested.waiting",
+    /// The output is not what its schema asks for.
+    OutputSchema = "output.schema",
+    /// The run was sent to other steps more often than it may be.
+    ReplanLimit = "replan.limit",
+    /// The step failed, and will be tried again.
+    Retry = "retry",
+    /// The step asked for a next step that it may not name.
+    RouteUnknown = "route.unknown",
+    /// The step waits for a moment.
+    Timer = "timer",
 }
 
 impl ReasonCode {

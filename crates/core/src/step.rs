@@ -24,6 +24,17 @@ pub enum StepKind {
     Invoke,
     /// One round of federated learning.
     Round,
+    /// A workflow within a workflow.
+    Workflow,
+    /// A moment is waited for.
+    Timer,
+}
+
+impl StepKind {
+    /// Whether such a step does nothing itself: whatever it costs, the steps nested in it cost.
+    pub const fn is_container(self) -> bool {
+        matches!(self, Self::AgentTurn | Self::Workflow)
+    }
 }
 
 /// A request to act: everything that decisions may look at, and nothing that acts.

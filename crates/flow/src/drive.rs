@@ -112,7 +112,7 @@ impl Drive<'_> {
                         }
                         Outcome::Failed(ended) => Fate::Failed(ended.reason),
                         Outcome::Denied(refusal) => Fate::Denied(refusal.reason),
-                        Outcome::Unknown(_) => Fate::Waiting,
+                        Outcome::Unknown(_) | Outcome::Suspended(_) => Fate::Waiting,
                         Outcome::Held(approval) => {
                             held.push((ordinal, approval.id));
                             if let Some(approver) = self.approver {

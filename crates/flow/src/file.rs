@@ -9,7 +9,7 @@ mod step;
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
-    plan::StepPlan,
+    plan::{EdgePlan, StepPlan},
     tree::{Entry, Mark, Node},
     value::{self, Wrong},
 };
@@ -31,6 +31,7 @@ pub(crate) struct File {
     pub(crate) name: Option<String>,
     pub(crate) policy: Policy,
     pub(crate) steps: Vec<StepPlan>,
+    pub(crate) edges: Vec<EdgePlan>,
     pub(crate) terminal: Vec<usize>,
 }
 
@@ -58,7 +59,8 @@ pub(crate) fn read(root: &Node, kinds: &[&'static KindSpec], findings: &mut Find
     let graph = graph::build(&names, &edges, findings);
     let terminal = terminal.unwrap_or_else(|| graph.ends());
     let steps = drafts.into_iter().map(|(_, step)| step).collect::<Option<Vec<_>>>()?;
-    Some(File { name, policy, steps: graph.into_steps(steps), terminal })
+    let (steps, edges) = graph.into_steps(steps, &edges);
+    Some(File { name, policy, steps, edges, terminal })
 }
 
 fn name(entry: &Entry, findings: &mut Findings) -> Option<String> {

@@ -1,23 +1,77 @@
 //! A workflow that passed every check: what to run, in which order, under which limits.
 
 use crate::{
-    diagnostic::Invalid,
+    condition::Condition,
+    diagnostic::{Diagnostic, Invalid},
     file::{self, File},
     findings::Findings,
+    schema::OutputSchema,
     yaml,
 };
 use comity_core::{KindSpec, MicroUsd, RiskTier};
 use comity_govern::Policy;
 use serde_json::{Map, Value};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// A workflow that may run. Only [`compile`] makes one: its graph has no circle, and at least one step.
+/// A workflow that may run. Only [`compile`] makes one: without its loops its graph has no circle, and it
+/// has at least one step.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    name: Option<String>,
-    policy: Policy,
-    steps: Vec<StepPlan>,
-    terminal: Vec<usize>,
+    pub(crate) name: Option<String>,
+    pub(crate) policy: Policy,
+    pub(crate) control: Control,
+    pub(crate) steps: Vec<StepPlan>,
+    pub(crate) edges: Vec<EdgePlan>,
+    pub(crate) loops: Vec<LoopPlan>,
+    pub(crate) tools: Vec<ToolPlan>,
+    pub(crate) terminal: Vec<usize>,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// How the walk through a workflow is steered, beyond the limits that the gate enforces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// How often steps may send the run to a step of their choice.
+    pub max_replans: u32,
+    /// The most the workflow may be forecast to cost, if it may start only then.
+    pub max_forecast: Option<MicroUsd>,
+    /// How values under one key of the shared context come together; the rest overwrite.
+    pub merge: BTreeMap<String, Merge>,
+    /// Whether steps are given the shared context: the file has a `context_bus`.
+    pub shares: bool,
+    /// Which model agents take that name none.
+    pub router: Option<ModelRouter>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self { max_replans: 3, max_forecast: None, merge: BTreeMap::new(), shares: false, router: None }
+    }
+}
+
+/// How values written under one key come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// The last one counts.
+    Overwrite,
+    /// A list of all of them.
+    Append,
+    /// The one whose step was surest counts.
+    SelectHighestConfidence,
+    /// True when all are.
+    LogicalAnd,
+    /// True when one is.
+    LogicalOr,
+}
+
+/// Which model agents take that name none, by the size of what they are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRouter {
+    /// The tier when no other fits.
+    pub fallback: String,
+    /// Models by tier: `small`, `medium`, `large`.
+    pub tiers: BTreeMap<String, String>,
 }
 
 /// One step of a plan. Its place in [`Plan::steps`] is its ordinal: its place in the file, from 0.
@@ -33,14 +87,115 @@ pub struct StepPlan {
     pub idempotent: bool,
     /// How long it may take; `None` leaves that to the policy.
     pub timeout: Option<Duration>,
+    /// What becomes of it when its time is over.
+    pub on_timeout: OnTimeout,
+    /// How often it is tried again after it failed.
+    pub retry: Retry,
+    /// What its output has to look like.
+    pub schema: Option<OutputSchema>,
     /// What it costs each time; zero when the file does not say.
     pub price: MicroUsd,
-    /// The keys of its kind: texts, lists of texts, flags and whole numbers.
+    /// The keys of its kind, read by their shapes: seconds stand as whole milliseconds.
     pub config: Map<String, Value>,
-    /// Ordinals of the steps it waits for, ascending.
+    /// Places in [`Plan::tools`] of what it may call.
+    pub tools: Vec<usize>,
+    /// Ordinals of the steps it waits for, ascending, each once.
     pub after: Vec<usize>,
-    /// Ordinals of the steps that wait for it, ascending.
+    /// Ordinals of the steps that wait for it, ascending, each once.
     pub before: Vec<usize>,
+    /// Places in [`Plan::edges`] of the edges that lead to it.
+    pub incoming: Vec<usize>,
+    /// Places in [`Plan::edges`] of the edges that lead from it, in the order of the file.
+    pub outgoing: Vec<usize>,
+    /// Places in [`Plan::loops`] of the loops that it ends, in the order of the file.
+    pub loops: Vec<usize>,
+}
+
+/// What becomes of a step when its time is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnTimeout {
+    /// It fails, or waits for a person if doing it twice could do harm.
+    #[default]
+    Fail,
+    /// It is passed over: steps that wait for it alone are passed over too, and the run does not fail.
+    Skip,
+    /// It is tried again, as after a failure.
+    Retry,
+}
+
+/// How often a step is tried again, and how long is waited before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries after the first.
+    pub max: u32,
+    /// The wait before the first of them; each further wait is twice as long.
+    pub backoff: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { max: 0, backoff: Duration::from_secs(1), longest: Duration::from_secs(60) }
+    }
+}
+
+/// `to` waits for `from`.
+#[derive(Clone, Debug)]
+pub struct EdgePlan {
+    /// The step that has to end first.
+    pub from: usize,
+    /// The step that waits.
+    pub to: usize,
+    /// When it is followed.
+    pub when: When,
+}
+
+/// When an edge is followed.
+#[derive(Clone, Debug)]
+pub enum When {
+    /// Whenever its source settled, and named no next step.
+    Always,
+    /// When its source settled, named no next step, and this holds.
+    If(Condition),
+    /// When its source named its target as the next step.
+    Routed,
+}
+
+/// After `from`, the steps from `to` to `from` are run again.
+#[derive(Clone, Debug)]
+pub struct LoopPlan {
+    /// The step whose end decides.
+    pub from: usize,
+    /// The step that is gone back to: `from` itself, or a step it waits for, directly or not.
+    pub to: usize,
+    /// When it is gone back; never [`When::Always`] unless the file gives no condition.
+    pub when: When,
+    /// How often at most.
+    pub max_iterations: u32,
+    /// Ordinals of every step on a way from `to` to `from`, both included, ascending.
+    pub body: Vec<usize>,
+}
+
+/// Something that agents may call.
+#[derive(Clone, Debug)]
+pub struct ToolPlan {
+    /// The name in the file.
+    pub name: Arc<str>,
+    /// The kind of step it is.
+    pub kind: &'static KindSpec,
+    /// Declared impact.
+    pub risk: RiskTier,
+    /// Whether doing it twice does what doing it once does.
+    pub idempotent: bool,
+    /// How long one call may take.
+    pub timeout: Option<Duration>,
+    /// What each call costs.
+    pub price: MicroUsd,
+    /// What it does, for whoever may call it.
+    pub about: String,
+    /// The keys of its kind.
+    pub config: Map<String, Value>,
 }
 
 /// Reads a workflow file. `kinds` are the kinds of step that this process can run.
@@ -50,9 +205,18 @@ pub fn compile(source: &str, kinds: &[&'static KindSpec]) -> Result<Plan, Invali
     let mut findings = Findings::default();
     let file = yaml::parse(source, &mut findings).and_then(|root| file::read(&root, kinds, &mut findings));
     match file {
-        Some(File { name, policy, steps, terminal }) if findings.is_empty() => {
-            Ok(Plan { name, policy, steps, terminal })
-        }
+        Some(File { name, policy, steps, edges, terminal }) if findings.is_empty() => Ok(Plan {
+            name,
+            policy,
+            control: Control::default(),
+            steps,
+            edges,
+            loops: Vec::new(),
+            tools: Vec::new(),
+            terminal,
+            metadata: Map::new(),
+            warnings: Vec::new(),
+        }),
         _ => Err(findings.into_invalid()),
     }
 }
@@ -68,6 +232,11 @@ impl Plan {
         &self.policy
     }
 
+    /// How the walk through it is steered.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
     /// The steps by ordinal; never empty.
     pub fn steps(&self) -> &[StepPlan] {
         &self.steps
@@ -78,9 +247,34 @@ impl Plan {
         self.steps.get(ordinal)
     }
 
+    /// The edges, in the order of the file.
+    pub fn edges(&self) -> &[EdgePlan] {
+        &self.edges
+    }
+
+    /// The loops, in the order of the file.
+    pub fn loops(&self) -> &[LoopPlan] {
+        &self.loops
+    }
+
+    /// What agents may call.
+    pub fn tools(&self) -> &[ToolPlan] {
+        &self.tools
+    }
+
     /// Ordinals of the steps whose outputs are the run's output, ascending; never empty.
     pub fn terminal(&self) -> &[usize] {
         &self.terminal
+    }
+
+    /// What the file says about itself; nothing here steers anything.
+    pub fn metadata(&self) -> &Map<String, Value> {
+        &self.metadata
+    }
+
+    /// What is not wrong with the file, and worth a look.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
     }
 }
 

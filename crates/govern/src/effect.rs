@@ -1,5 +1,6 @@
 //! What goes into an effect and what comes out of it.
 
+use comity_core::ReasonCode;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -34,13 +35,20 @@ pub enum Failure {
     Failed(String),
     /// It may have happened: nobody saw how it ended. The message is for people and is recorded.
     Unknown(String),
+    /// It ended, and what it produced cannot be taken: the step counts as failed, for this reason.
+    Refused(ReasonCode, String),
+    /// A step nested in it waits for a person. It stops for now; asked for again, it goes on where it was.
+    Waiting(String),
 }
 
 impl Failure {
     /// The message for people.
     pub fn message(&self) -> &str {
         match self {
-            Self::Failed(message) | Self::Unknown(message) => message,
+            Self::Failed(message)
+            | Self::Unknown(message)
+            | Self::Refused(_, message)
+            | Self::Waiting(message) => message,
         }
     }
 }

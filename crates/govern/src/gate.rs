@@ -362,6 +362,8 @@ impl crate::settle::Settlement {
         match seen {
             Some(Ok(output)) => End::Output(output),
             Some(Err(Failure::Failed(message))) => End::Failed(ReasonCode::EffectFailed, message),
+            Some(Err(Failure::Refused(reason, message))) => End::Failed(reason, message),
+            Some(Err(Failure::Waiting(message))) => End::Suspended(message),
             Some(Err(Failure::Unknown(message))) => {
                 let reason = if late { ReasonCode::EffectTimeout } else { ReasonCode::EffectUnknown };
                 End::Unknown(reason, message)

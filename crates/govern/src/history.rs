@@ -124,13 +124,14 @@ impl History {
             EntryKind::Settled | EntryKind::Happened => PastState::Settled(seq),
             EntryKind::Failed | EntryKind::Abandoned => PastState::Failed(reason, seq),
             EntryKind::Skipped => PastState::Skipped(reason, seq),
-            EntryKind::Cancelled | EntryKind::NotHappened => PastState::Retry,
+            EntryKind::Cancelled | EntryKind::NotHappened | EntryKind::Suspended => PastState::Retry,
             EntryKind::Unknown if step.idempotent => PastState::Retry,
             EntryKind::Unknown => PastState::Unknown(reason, seq),
             EntryKind::Opened
             | EntryKind::Resumed
             | EntryKind::Approved
             | EntryKind::Defect
+            | EntryKind::Scheduled
             | EntryKind::Paused
             | EntryKind::Closed => past.state,
         };

@@ -16,6 +16,8 @@ pub enum Outcome {
     Held(Approval),
     /// Nobody knows whether it happened; a person has to find out.
     Unknown(Ended),
+    /// A step nested in it waits for a person; asked for again, it goes on where it was.
+    Suspended(Ended),
 }
 
 /// What a step produced and cost.

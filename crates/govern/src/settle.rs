@@ -25,6 +25,8 @@ pub(crate) enum End {
     Output(Output),
     Failed(ReasonCode, String),
     Unknown(ReasonCode, String),
+    /// A step nested in it waits for a person.
+    Suspended(String),
     /// The caller went away while it was under way: a resume may find out, or try again.
     Lost,
     Cancelled,
@@ -204,6 +206,9 @@ impl Settlement {
             End::Failed(reason, message) | End::Unknown(reason, message) => {
                 Outcome::Failed(Ended { reason, message })
             }
+            End::Suspended(message) => {
+                Outcome::Suspended(Ended { reason: ReasonCode::NestedWaiting, message })
+            }
             End::Lost | End::Cancelled => {
                 Outcome::Failed(Ended { reason: ReasonCode::Cancelled, message: "cancelled".to_owned() })
             }
@@ -257,6 +262,9 @@ impl Settlement {
                 (EntryKind::Failed, Some(*reason), Slot::Note, message.clone())
             }
             End::Unknown(reason, message) => (EntryKind::Unknown, Some(*reason), Slot::Note, message.clone()),
+            End::Suspended(message) => {
+                (EntryKind::Suspended, Some(ReasonCode::NestedWaiting), Slot::Note, message.clone())
+            }
             End::Lost => (EntryKind::Unknown, Some(ReasonCode::EffectUnknown), Slot::Note, LOST.to_owned()),
             End::Cancelled => (EntryKind::Cancelled, Some(ReasonCode::Cancelled), Slot::Note, String::new()),
         };
@@ -309,8 +317,11 @@ impl Settlement {
         let cell = run.inner.known_breaker(&run.tenant, endpoint);
         let next = match end {
             End::Output(_) => breaker::succeeded(&cell)?,
-            End::Failed(..) | End::Unknown(..) => breaker::failed(&cell, &run.policy.breaker, run.now()),
-            End::Lost | End::Cancelled => return None,
+            End::Failed(ReasonCode::EffectFailed | ReasonCode::OutputSchema, _) | End::Unknown(..) => {
+                breaker::failed(&cell, &run.policy.breaker, run.now())
+            }
+            // The workflow refused a result; whoever was called did what it does.
+            End::Failed(..) | End::Suspended(_) | End::Lost | End::Cancelled => return None,
         };
         run.inner.note_breaker(&run.tenant, endpoint, next);
         Some(Op::SetBreaker { endpoint: Arc::clone(endpoint), breaker: next })
@@ -324,7 +335,7 @@ impl Settlement {
             End::Unknown(reason, _) if stays => PastState::Unknown(*reason, 0),
             End::Failed(reason, _) | End::Unknown(reason, _) => PastState::Failed(*reason, 0),
             End::Lost if stays => PastState::Unknown(ReasonCode::EffectUnknown, 0),
-            End::Lost | End::Cancelled => PastState::Retry,
+            End::Suspended(_) | End::Lost | End::Cancelled => PastState::Retry,
         };
         // What a nested step may have spent is still set aside in its parent's hold.
         let holds = stays && self.parent.is_none();

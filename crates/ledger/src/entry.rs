@@ -49,6 +49,10 @@ pub enum EntryKind {
     Abandoned,
     /// A step can never begin, because of how those before it ended.
     Skipped,
+    /// A step waits for a moment, after which it begins or is tried again.
+    Scheduled,
+    /// A step stopped for now, because one nested in it waits; it will be gone on with.
+    Suspended,
     /// More was used than was held: the account is frozen.
     Defect,
     /// The run stops for now.
@@ -187,7 +191,7 @@ pub struct Entry {
     /// What each check said, in the order they were asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckMark>,
-    /// When an approval it asks for stops counting.
+    /// When an approval it asks for stops counting, or the moment that is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
     /// Newly reserved on the run's accounts.

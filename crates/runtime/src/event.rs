@@ -55,6 +55,8 @@ impl Events {
             seq: record.seq,
             at_ms: entry.at,
             attempt: entry.step.as_ref().map(|step| step.attempt),
+            iteration: entry.step.as_ref().map(|step| step.iteration).filter(|pass| *pass > 0),
+            due_ms: entry.expires.filter(|_| entry.kind == EntryKind::Scheduled),
             reason: entry.reason.map(|reason| reason.to_string()),
             message,
             approval: entry.approval.map(|approval| approval.to_string()),
@@ -94,6 +96,8 @@ fn kind(entry: EntryKind) -> Option<EventKind> {
         EntryKind::Cancelled | EntryKind::NotHappened => Some(EventKind::StepCancelled),
         EntryKind::Unknown => Some(EventKind::StepUnknown),
         EntryKind::Skipped => Some(EventKind::StepSkipped),
+        EntryKind::Scheduled => Some(EventKind::StepScheduled),
+        EntryKind::Suspended => Some(EventKind::StepSuspended),
         EntryKind::Paused | EntryKind::Closed => Some(EventKind::RunFinished),
         EntryKind::Defect => None,
     }

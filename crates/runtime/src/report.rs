@@ -231,6 +231,8 @@ fn status_word(kind: EventKind) -> &'static str {
         EventKind::StepSettled => "settled",
         EventKind::StepDenied => "denied",
         EventKind::StepHeld => "held",
+        EventKind::StepScheduled => "scheduled",
+        EventKind::StepSuspended => "suspended",
         EventKind::StepApproved => "approved",
         EventKind::StepSkipped => "skipped",
         EventKind::StepFailed => "failed",

@@ -1,7 +1,12 @@
 //! Who waits for whom, and proof that nobody waits for themselves.
 
 use super::edges::{Edge, Names};
-use crate::{diagnostic::Code, findings::Findings, plan::StepPlan, tree::Mark};
+use crate::{
+    diagnostic::Code,
+    findings::Findings,
+    plan::{EdgePlan, StepPlan, When},
+    tree::Mark,
+};
 use std::collections::{HashMap, VecDeque};
 
 /// Names of a circle that are spelled out.
@@ -58,14 +63,20 @@ impl Graph {
         self.before.iter().enumerate().filter(|(_, list)| list.is_empty()).map(|(step, _)| step).collect()
     }
 
-    /// Gives each step its neighbours.
-    pub(super) fn into_steps(self, steps: Vec<StepPlan>) -> Vec<StepPlan> {
+    /// Gives each step its neighbours and its edges.
+    pub(super) fn into_steps(self, steps: Vec<StepPlan>, edges: &[Edge]) -> (Vec<StepPlan>, Vec<EdgePlan>) {
         let neighbours = self.after.into_iter().zip(self.before);
-        steps
+        let mut steps: Vec<StepPlan> = steps
             .into_iter()
             .zip(neighbours)
             .map(|(step, (after, before))| StepPlan { after, before, ..step })
-            .collect()
+            .collect();
+        for (place, edge) in edges.iter().enumerate() {
+            steps.get_mut(edge.to).into_iter().for_each(|step| step.incoming.push(place));
+            steps.get_mut(edge.from).into_iter().for_each(|step| step.outgoing.push(place));
+        }
+        let edges = edges.iter().map(|edge| EdgePlan { from: edge.from, to: edge.to, when: When::Always });
+        (steps, edges.collect())
     }
 
     /// Circles that share no step, each in walking order from its first step in the file.

@@ -4,7 +4,7 @@ use super::keys;
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
-    plan::StepPlan,
+    plan::{OnTimeout, Retry, StepPlan},
     tree::{Entry, Node},
     value::{self, Wrong},
 };
@@ -48,8 +48,15 @@ pub(super) fn read(entry: &Entry, kinds: &[&'static KindSpec], findings: &mut Fi
         timeout: common.timeout,
         price: common.price.unwrap_or(MicroUsd::ZERO),
         config,
+        on_timeout: OnTimeout::default(),
+        retry: Retry::default(),
+        schema: None,
+        tools: Vec::new(),
         after: Vec::new(),
         before: Vec::new(),
+        incoming: Vec::new(),
+        outgoing: Vec::new(),
+        loops: Vec::new(),
     })
 }
 
@@ -162,6 +169,7 @@ fn shaped(entry: &Entry, shape: Shape, findings: &mut Findings) -> Option<Value>
         Shape::Texts => texts(entry, findings),
         Shape::Flag => findings.value(entry, value::flag(node)).map(Value::from),
         Shape::Count => findings.value(entry, value::count(node, 0..=Amounts::MAX)).map(Value::from),
+        Shape::Seconds | Shape::Word(_) | Shape::Any => None,
     }
 }
 
