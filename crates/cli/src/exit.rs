@@ -168,7 +168,9 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
-        GateError::Misplaced(_) | GateError::Defect { .. } => means(Exit::Failed, "CM0260", DEFECT),
+        GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
+            means(Exit::Failed, "CM0260", DEFECT)
+        }
     }
 }
 

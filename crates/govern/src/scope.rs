@@ -1,8 +1,9 @@
 //! Where a step stands: its run, its parent, and what it draws on.
 
+use crate::policy::Policy;
 use crate::purse::Purse;
 use crate::run::Run;
-use comity_core::StepId;
+use comity_core::{Digest, StepId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,20 @@ pub struct Scope {
     pub(crate) run: Arc<Run>,
     pub(crate) parent: Option<Parent>,
     pub(crate) depth: u32,
+    pub(crate) rules: Arc<Rules>,
+}
+
+/// A policy and its name.
+pub(crate) struct Rules {
+    pub(crate) policy: Policy,
+    pub(crate) digest: Digest,
+}
+
+impl Rules {
+    pub(crate) fn new(policy: Policy) -> Arc<Self> {
+        let digest = policy.digest();
+        Arc::new(Self { policy, digest })
+    }
 }
 
 /// The step that others are nested in.
@@ -26,7 +41,19 @@ pub(crate) struct Parent {
 impl Scope {
     /// Where the steps of the run itself stand.
     pub fn root(run: Arc<Run>) -> Self {
-        Self { run, parent: None, depth: 0 }
+        let rules = Arc::clone(&run.rules);
+        Self { run, parent: None, depth: 0, rules }
+    }
+
+    /// The same place, where `policy` holds too: of each limit the stricter one.
+    pub fn under(self, policy: &Policy) -> Self {
+        let rules = Rules::new(self.rules.policy.stricter(policy));
+        Self { rules, ..self }
+    }
+
+    /// The limits that hold here.
+    pub fn policy(&self) -> &Policy {
+        &self.rules.policy
     }
 
     /// The run.
