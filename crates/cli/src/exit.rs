@@ -102,7 +102,9 @@ const MEND: &str = "mend the file; `comity validate FILE` checks it without runn
 fn of_runtime(error: &RuntimeError) -> Meaning {
     match error {
         RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
+        RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
         RuntimeError::Store(error) => of_store(error),

@@ -163,7 +163,8 @@ impl Asking<'_> {
     fn settlement(&self) -> Settlement {
         let hold = self.held_before().unwrap_or(self.step.bound);
         let (approved, turn) = (self.approved.as_ref(), Arc::clone(&self.turn));
-        Settlement::new(self.scope, &self.step, self.attempt, hold, self.time, approved, self.cleared, turn)
+        Settlement::new(self.scope, &self.step, self.attempt, hold, self.time, approved, turn)
+            .keeping(self.cleared)
     }
 
     /// What is set aside for a nested step. Its time runs within its parent's, and is not set aside.
@@ -247,7 +248,7 @@ impl Asking<'_> {
         let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
         run.remember(self.step.id, self.past(PastState::Held(id), seq, hold));
         let approval = Approval { id, step: self.step.id, expires, message: message.to_owned() };
-        run.note_asked(&self.step.name, &approval);
+        run.note_asked(&self.step, &approval);
         Ok(Ok(Outcome::Held(approval)))
     }
 
@@ -346,8 +347,9 @@ impl Asking<'_> {
 
     fn past(&self, state: PastState, seq: u64, hold: Amounts) -> Past {
         let fresh = Past::new(&StepRef::of(&self.step, self.attempt), seq);
-        let spent = self.run().spent_on(self.step.id);
-        Past { attempt: self.attempt, state, hold, spent, ..fresh }
+        let before = self.run().recall(self.step.id);
+        let (spent, failures) = before.map_or((Amounts::ZERO, 0), |past| (past.spent, past.failures));
+        Past { attempt: self.attempt, state, hold, spent, failures, ..fresh }
     }
 }
 

@@ -259,7 +259,7 @@ impl Gate {
                 let message = self.note(run, row.cell.asked).await?;
                 let expires = row.cell.expires;
                 let approval = Approval { id, step: step.id, expires, message };
-                run.note_asked(&step.name, &approval);
+                run.note_asked(step, &approval);
                 Ok(Recalled::Ended(Outcome::Held(approval)))
             }
             ApprovalState::Approved => {

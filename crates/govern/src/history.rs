@@ -35,6 +35,8 @@ pub struct Past {
     pub due: Option<Timestamp>,
     /// Whether its last admission rested on a person's yes.
     pub cleared: bool,
+    /// How often it has failed.
+    pub failures: u32,
 }
 
 impl Past {
@@ -54,6 +56,7 @@ impl Past {
             spent: Amounts::ZERO,
             due: None,
             cleared: false,
+            failures: 0,
         }
     }
 }
@@ -142,6 +145,7 @@ impl History {
         let cost = entry.usage.or(entry.used).unwrap_or_default();
         past.spent = past.spent.checked_add(&cost).unwrap_or(Amounts::UNLIMITED);
         match entry.kind {
+            EntryKind::Failed => past.failures += 1,
             EntryKind::Scheduled => past.due = entry.expires.map(Timestamp::from_millis),
             EntryKind::Admitted => {
                 past.due = None;

@@ -1,7 +1,7 @@
 //! How a step came out.
 
 use crate::effect::Output;
-use comity_core::{Amounts, ApprovalId, ReasonCode, StepId, Timestamp};
+use comity_core::{Amounts, ApprovalId, ReasonCode, RiskTier, StepId, Timestamp};
 use std::sync::Arc;
 
 /// How a step came out. Refusal is an outcome, not an error.
@@ -61,6 +61,8 @@ pub struct Refusal {
 pub struct Asked {
     /// The step's name; a nested step's begins with the names of those around it.
     pub name: Arc<str>,
+    /// Its declared impact.
+    pub risk: RiskTier,
     /// What to answer to.
     pub approval: Approval,
 }

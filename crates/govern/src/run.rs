@@ -185,6 +185,11 @@ impl Run {
         self.state().pending.push_back(Owed { ticket, step: None });
     }
 
+    /// How a step stands, if it was ever heard of.
+    pub fn stands(&self, step: StepId) -> Option<PastState> {
+        self.state().steps.get(&step).map(|past| past.state)
+    }
+
     /// The moment a step waits for before it begins, or is tried again.
     pub fn due(&self, step: StepId) -> Option<Timestamp> {
         self.state().steps.get(&step)?.due
@@ -215,8 +220,8 @@ impl Run {
     }
 
     /// Takes note of whom a person is asked about.
-    pub(crate) fn note_asked(&self, name: &Arc<str>, approval: &Approval) {
-        let asked = Asked { name: Arc::clone(name), approval: approval.clone() };
+    pub(crate) fn note_asked(&self, step: &Step, approval: &Approval) {
+        let asked = Asked { name: Arc::clone(&step.name), risk: step.risk, approval: approval.clone() };
         self.state().asked.insert(approval.step, asked);
     }
 

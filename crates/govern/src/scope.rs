@@ -33,6 +33,8 @@ impl Rules {
 #[derive(Clone)]
 pub(crate) struct Parent {
     pub(crate) step: StepId,
+    /// How often it has failed and been begun anew.
+    pub(crate) failures: u32,
     pub(crate) purse: Arc<Purse>,
     /// When its time is over, on the monotonic clock. Nested steps run within it, side by side.
     pub(crate) deadline: Duration,
@@ -68,6 +70,7 @@ impl Scope {
 
     /// The id of the `ordinal`-th step here, in the given loop iteration.
     pub fn step_id(&self, ordinal: u32, iteration: u32) -> StepId {
-        StepId::derive(self.run.id(), self.parent_step(), ordinal, iteration)
+        let parent = self.parent.as_ref().map(|parent| parent.step.anew(parent.failures));
+        StepId::derive(self.run.id(), parent, ordinal, iteration)
     }
 }

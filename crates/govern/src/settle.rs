@@ -90,7 +90,6 @@ impl Settlement {
         hold: Amounts,
         time: Duration,
         approved: Option<&Approved>,
-        cleared: bool,
         turn: Arc<Turn>,
     ) -> Self {
         let fee = Amounts { steps: 1, ..Amounts::ZERO };
@@ -108,11 +107,17 @@ impl Settlement {
             approval: approved.map(|approved| approved.id),
             began: Duration::ZERO,
             act: approved.map(|approved| approved.act),
-            cleared: cleared || approved.is_some(),
+            cleared: approved.is_some(),
             at: Timestamp::default(),
             stage: Stage::Fresh,
             turn,
         }
+    }
+
+    /// The step had a person's yes before it was suspended.
+    pub(crate) fn keeping(mut self, cleared: bool) -> Self {
+        self.cleared |= cleared;
+        self
     }
 
     pub(crate) fn run(&self) -> &Arc<Run> {
@@ -179,7 +184,8 @@ impl Settlement {
             self.stage = Stage::Begun;
         }
         let deadline = self.began.saturating_add(self.time);
-        let parent = Parent { step: self.step.id, purse: Arc::clone(&self.purse), deadline };
+        let failures = self.run.recall(self.step.id).map_or(0, |past| past.failures);
+        let parent = Parent { step: self.step.id, failures, purse: Arc::clone(&self.purse), deadline };
         let rules = Arc::clone(&self.rules);
         let scope = Scope { run: Arc::clone(&self.run), parent: Some(parent), depth: self.depth + 1, rules };
         Permit {
@@ -356,15 +362,18 @@ impl Settlement {
         };
         // What a nested step may have spent is still set aside in its parent's hold.
         let holds = stays && self.parent.is_none();
-        let before = self.run.spent_on(self.step.id);
+        let fresh = Past::new(&self.step, self.act.unwrap_or_default());
+        let before = self.run.recall(self.step.id).unwrap_or_else(|| fresh.clone());
+        let failures = before.failures + u32::from(matches!(state, PastState::Failed(..)));
         let past = Past {
             attempt: self.step.attempt,
             state,
             hold: if holds { self.hold } else { Amounts::ZERO },
             nested: if holds { self.purse.nested() } else { Amounts::ZERO },
-            spent: before.checked_add(cost).unwrap_or(Amounts::UNLIMITED),
+            spent: before.spent.checked_add(cost).unwrap_or(Amounts::UNLIMITED),
             cleared: self.cleared,
-            ..Past::new(&self.step, self.act.unwrap_or_default())
+            failures,
+            ..fresh
         };
         self.run.remember(self.step.id, past);
     }
