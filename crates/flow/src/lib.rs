@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod drive;
 mod file;
 mod findings;
+pub mod kinds;
 pub mod plan;
 pub mod planner;
 pub mod schema;
@@ -16,8 +17,9 @@ mod value;
 mod yaml;
 
 pub use condition::{BadCondition, Condition, Undecided};
-pub use diagnostic::{CODES, Code, Diagnostic, Invalid};
+pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
 pub use drive::{Approver, Drive, StepRunner, Walked};
+pub use kinds::KINDS;
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
