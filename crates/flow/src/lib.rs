@@ -9,6 +9,7 @@ pub mod drive;
 mod facts;
 mod file;
 mod findings;
+pub mod kinds;
 pub mod plan;
 pub mod planner;
 mod route;
@@ -20,8 +21,9 @@ mod value;
 mod yaml;
 
 pub use condition::{BadCondition, Condition, Undecided};
-pub use diagnostic::{CODES, Code, Diagnostic, Invalid};
+pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
 pub use drive::{Approver, Drive, Question, StepRunner, Walked};
+pub use kinds::KINDS;
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
@@ -30,6 +32,3 @@ pub use planner::{Cause, Fate, Planner, RunVerdict};
 pub use route::Routing;
 pub use schema::OutputSchema;
 pub use timer::{BadTimer, Timer};
-
-/// Kinds of step that this room runs itself; filled by the loader's branch.
-pub const KINDS: &[&comity_core::KindSpec] = &[];
