@@ -11,6 +11,7 @@ mod findings;
 pub mod plan;
 pub mod planner;
 pub mod schema;
+pub mod timer;
 mod tree;
 mod value;
 mod yaml;
@@ -24,3 +25,4 @@ pub use plan::{
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};
 pub use schema::OutputSchema;
+pub use timer::{BadTimer, Timer};
