@@ -1,5 +1,8 @@
 use super::*;
+use jiff::Span;
+use proptest::{bool, collection::btree_set, prelude::*};
 use serde_json::json;
+use std::{collections::BTreeSet, iter};
 
 fn timer(config: Value) -> Result<Timer, BadTimer> {
     Timer::parse(config.as_object().unwrap())
@@ -214,4 +217,41 @@ fn says_what_is_wrong_with_a_schedule() {
         refused(json!({"cron": cron}), "cron", message);
     }
     refused(json!({"cron": 5}), "cron", "`cron` is not a text");
+}
+
+/// The first minute later than `after`, both since 1970, at which somebody who watches the clocks of Berlin sees
+/// one of these times for the first time, or sees that it was skipped.
+fn watched(minutes: &BTreeSet<i8>, hours: &BTreeSet<i8>, after: i64) -> Option<i64> {
+    let berlin = TimeZone::get("Europe/Berlin").unwrap();
+    let shown = |minute: i64| berlin.to_datetime(jiff::Timestamp::from_second(minute * 60).unwrap());
+    let minute = Span::new().minutes(1);
+    (after + 1..after + 5 * 1440).find(|now| {
+        let (before, shown_now) = (shown(now - 1), shown(*now));
+        let passed = iter::successors(Some(before), |time| Some(time.saturating_add(minute)));
+        let passed = passed.skip(1).take_while(|time| *time < shown_now);
+        let again = shown(now - 60) == shown_now;
+        let mut new = passed.chain((!again).then_some(shown_now));
+        new.any(|time| minutes.contains(&time.minute()) && hours.contains(&time.hour()))
+    })
+}
+
+fn list(numbers: &BTreeSet<i8>) -> String {
+    numbers.iter().map(i8::to_string).collect::<Vec<_>>().join(",")
+}
+
+proptest! {
+    #[test]
+    fn schedules_agree_with_somebody_who_watches_the_clock(
+        minutes in btree_set(0i8..60, 1..4),
+        hours in btree_set(0i8..5, 1..4),
+        autumn in bool::ANY,
+        start in 0i64..4320,
+    ) {
+        let day = at(if autumn { "2026-10-23T00:00:00Z" } else { "2026-03-27T00:00:00Z" });
+        let after = day.millis() as i64 / 60_000 + start;
+        let cron = format!("{} {} * * *", list(&minutes), list(&hours));
+        let timer = timer(json!({"cron": cron, "timezone": "Europe/Berlin"})).unwrap();
+        let due = timer.due(Timestamp::from_millis(after as u64 * 60_000)).unwrap();
+        prop_assert_eq!(Some(due.millis() as i64 / 60_000), watched(&minutes, &hours, after), "{}", cron);
+    }
 }
