@@ -8,9 +8,12 @@ pub mod diagnostic;
 pub mod drive;
 mod file;
 mod findings;
+mod format;
+mod json_schema;
 pub mod kinds;
 pub mod plan;
 pub mod planner;
+mod reference;
 pub mod schema;
 mod tree;
 mod value;
@@ -19,10 +22,13 @@ mod yaml;
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
 pub use drive::{Approver, Drive, StepRunner, Walked};
+pub use format::format;
+pub use json_schema::json_schema;
 pub use kinds::KINDS;
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};
+pub use reference::reference;
 pub use schema::OutputSchema;
