@@ -9,10 +9,13 @@ pub mod drive;
 mod facts;
 mod file;
 mod findings;
+mod format;
+mod json_schema;
 pub mod kinds;
 pub mod plan;
 pub mod planner;
 mod route;
+mod reference;
 pub mod schema;
 mod shared;
 pub mod timer;
@@ -23,6 +26,8 @@ mod yaml;
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
 pub use drive::{Approver, Drive, Question, StepRunner, Walked};
+pub use format::format;
+pub use json_schema::json_schema;
 pub use kinds::KINDS;
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
@@ -30,5 +35,6 @@ pub use plan::{
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};
 pub use route::Routing;
+pub use reference::reference;
 pub use schema::OutputSchema;
 pub use timer::{BadTimer, Timer};

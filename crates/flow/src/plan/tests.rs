@@ -1,34 +1,14 @@
+mod cases;
+pub(crate) mod kinds;
+mod language;
+pub(crate) mod malformed;
+mod table;
+
 use super::*;
 use crate::Code;
-use comity_core::{KeySpec, Shape, StepKind};
+use comity_core::{KeySpec, Shape};
+use kinds::{COMMAND, PERSON};
 use std::fmt::Write as _;
-
-const fn key(name: &'static str, shape: Shape, required: bool) -> KeySpec {
-    KeySpec { name, shape, required, about: "what it is for" }
-}
-
-static COMMAND: KindSpec = KindSpec {
-    name: "command",
-    step: StepKind::ToolCall,
-    risk: RiskTier::ExternalIo,
-    idempotent: false,
-    keys: &[
-        key("argv", Shape::Texts, true),
-        key("cwd", Shape::Text, false),
-        key("shell", Shape::Flag, false),
-        key("max_bytes", Shape::Count, false),
-    ],
-    about: "Runs a program.",
-};
-
-static PERSON: KindSpec = KindSpec {
-    name: "person",
-    step: StepKind::HumanDecision,
-    risk: RiskTier::ReadOnly,
-    idempotent: true,
-    keys: &[],
-    about: "Asks a person.",
-};
 
 static KINDS: &[&KindSpec] = &[&COMMAND, &PERSON];
 
@@ -276,7 +256,8 @@ fn names_each_circle_whole() {
 
 #[test]
 fn keys_of_the_later_language_may_be_claimed_by_a_kind() {
-    static WEB: KindSpec = KindSpec { name: "web", keys: &[key("url", Shape::Text, true)], ..PERSON };
+    static URL: KeySpec = KeySpec { name: "url", shape: Shape::Text, required: true, about: "Where." };
+    static WEB: KindSpec = KindSpec { name: "web", keys: &[URL], ..PERSON };
     let plan = compile("nodes: {a: {kind: web, url: 'x'}}", &[&WEB]).unwrap();
     assert_eq!(plan.step(0).unwrap().config.get("url"), Some(&Value::from("x")));
 }
