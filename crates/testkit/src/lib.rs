@@ -1,7 +1,8 @@
 //! For development only: workloads, and the seeded simulator.
 //!
-//! No other room may use this one outside its tests. Start with [`flows`], then [`sim`].
+//! No other room may use this one outside its tests. Start with [`flows`] and [`house`], then [`sim`].
 
 pub mod flows;
+pub mod house;
 #[cfg(feature = "sim")]
 pub mod sim;
