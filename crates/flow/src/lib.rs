@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod drive;
 mod file;
 mod findings;
+pub mod forecast;
 pub mod plan;
 pub mod planner;
 pub mod schema;
@@ -18,6 +19,7 @@ mod yaml;
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid};
 pub use drive::{Approver, Drive, StepRunner, Walked};
+pub use forecast::{Forecast, StepForecast, forecast};
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
