@@ -11,6 +11,7 @@ mod runner;
 mod runtime;
 mod system;
 mod tail;
+pub mod view;
 
 pub use comity_flow::{Approver, Invalid, Plan, StepPlan};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
