@@ -21,10 +21,12 @@ const TICK: Duration = Duration::from_millis(100);
 pub enum View {
     /// Not at all.
     Quiet,
-    /// A line on stderr for each.
+    /// A line for each.
     Lines(Plain),
-    /// A tree on stderr that is drawn again and again.
+    /// A tree on stderr that is drawn again and again, and cleared away at the end.
     Tree(Arc<Live>),
+    /// The same, left standing at the end.
+    Kept(Arc<Live>),
     /// A JSON object on stdout for each.
     Events(Printer),
 }
@@ -56,7 +58,7 @@ async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) 
     let mut run = None;
     loop {
         let event = match &view {
-            View::Tree(live) => {
+            View::Tree(live) | View::Kept(live) => {
                 live.draw();
                 next_or_tick(&mut events, live, &*clock).await
             }
@@ -67,12 +69,14 @@ async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) 
         match &view {
             View::Quiet => {}
             View::Lines(plain) => plain.tell(&event),
-            View::Tree(live) => live.note(&event),
+            View::Tree(live) | View::Kept(live) => live.note(&event),
             View::Events(printer) => printer.json(&event),
         }
     }
-    if let View::Tree(live) = &view {
-        live.finish();
+    match &view {
+        View::Tree(live) => live.finish(),
+        View::Kept(live) => live.draw(),
+        View::Quiet | View::Lines(_) | View::Events(_) => {}
     }
     run
 }

@@ -106,7 +106,7 @@ impl<'c> Session<'c> {
             Format::Text => {}
         }
         if !can_redraw() {
-            return Ok(View::Lines(Plain::new(printer.clone())));
+            return Ok(View::Lines(Plain::new(printer.clone(), Stream::Err)));
         }
         let clock = Arc::clone(&self.opened.clock);
         let live = match work.run() {
@@ -162,7 +162,7 @@ impl<'c> Session<'c> {
 }
 
 /// Whether stderr is a terminal that can be drawn on more than once.
-fn can_redraw() -> bool {
+pub fn can_redraw() -> bool {
     std::io::stderr().is_terminal()
         && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }

@@ -1,7 +1,7 @@
 //! What the tree says: how each step stands, in as many lines as there is room for.
 
 use crate::plain::word;
-use crate::printer::{Printer, Stream, one_line, tone};
+use crate::printer::{Printer, Stream, one_line, symbol, tone};
 use crate::summary::money;
 use crate::time::seconds;
 use comity_api::{Event, EventKind, StepReport};
@@ -142,19 +142,6 @@ impl Step {
     /// Whether somebody may want to look at it.
     fn is_lively(&self) -> bool {
         matches!(self.status.as_str(), "running" | "approved" | "held" | "unknown" | "denied" | "failed")
-    }
-}
-
-fn symbol(status: &str) -> &'static str {
-    match status {
-        "settled" => "✓",
-        "approved" => "+",
-        "running" => "●",
-        "held" => "?",
-        "unknown" => "!",
-        "denied" | "failed" => "✗",
-        "skipped" => "-",
-        _ => "·",
     }
 }
 
