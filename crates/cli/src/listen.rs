@@ -31,9 +31,18 @@ pub enum View {
     Events(Printer),
 }
 
+/// What was shown of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The run.
+    pub run: String,
+    /// The last entry that an event spoke of.
+    pub seq: u64,
+}
+
 /// The thread.
 pub struct Listener {
-    thread: JoinHandle<Option<String>>,
+    thread: JoinHandle<Option<Seen>>,
 }
 
 impl Listener {
@@ -48,14 +57,14 @@ impl Listener {
         Ok((sender, Self { thread }))
     }
 
-    /// Waits for its end. Returns the run it heard of.
-    pub fn join(self) -> Option<String> {
+    /// Waits for its end. Returns what it heard.
+    pub fn join(self) -> Option<Seen> {
         self.thread.join().ok().flatten()
     }
 }
 
-async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) -> Option<String> {
-    let mut run = None;
+async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) -> Option<Seen> {
+    let mut seen: Option<Seen> = None;
     loop {
         let event = match &view {
             View::Tree(live) | View::Kept(live) => {
@@ -65,7 +74,8 @@ async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) 
             _ => events.recv().await,
         };
         let Some(event) = event else { break };
-        run.get_or_insert_with(|| event.run_id.clone());
+        let seen = seen.get_or_insert_with(|| Seen { run: event.run_id.clone(), seq: event.seq });
+        seen.seq = event.seq;
         match &view {
             View::Quiet => {}
             View::Lines(plain) => plain.tell(&event),
@@ -78,7 +88,7 @@ async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) 
         View::Kept(live) => live.draw(),
         View::Quiet | View::Lines(_) | View::Events(_) => {}
     }
-    run
+    seen
 }
 
 /// The next event, with the tree drawn again while there is none. Events that come in a crowd are taken in

@@ -3,6 +3,7 @@
 use crate::printer::{Printer, Stream, one_line, tone};
 use crate::summary::money;
 use crate::time::seconds;
+use crate::width::{columns, crop};
 use comity_api::{Event, EventKind};
 
 /// Writes the lines.
@@ -22,10 +23,14 @@ impl Plain {
         let word = word(event);
         let gap = " ".repeat(11_usize.saturating_sub(word.len()));
         let painted = self.printer.paint(self.stream, tone(word), word);
-        let line = format!("{painted}{gap}{}\n", facts(event));
+        let facts = facts(event);
         match self.stream {
-            Stream::Err => self.printer.note(&line),
-            Stream::Out => self.printer.out(&line),
+            Stream::Err => self.printer.note(&format!("{painted}{gap}{facts}\n")),
+            Stream::Out => {
+                let room =
+                    columns().map_or(usize::MAX, |columns| columns.saturating_sub(word.len() + gap.len()));
+                self.printer.out(&format!("{painted}{gap}{}\n", crop(&facts, room)));
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
 pub use comity_store::{Error as StoreError, Pump};
 pub use error::Error;
+pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check};
 pub use system::{local_account, system_world};
 

@@ -33,8 +33,12 @@ pub fn commands(context: &Context, facts: &StepFacts) -> Vec<(String, &'static s
             let explain = |name: &String| (context.line("explain", &[run, name]), "what it waits for");
             facts.waiting.iter().map(explain).collect()
         }
-        _ if working => vec![(watch(context, run), "follow it")],
+        _ if working && facts.awaits.is_empty() => vec![(watch(context, run), "follow it")],
         "settled" | "failed" | "denied" | "skipped" => Vec::new(),
+        "pending" if !facts.awaits.is_empty() => {
+            let explain = |name: &String| (context.line("explain", &[run, name]), "what it waits for");
+            facts.awaits.iter().map(explain).collect()
+        }
         _ => vec![(resume(&[]), "go on")],
     };
     let told = !facts.step.entries.is_empty();

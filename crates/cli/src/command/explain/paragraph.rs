@@ -80,7 +80,8 @@ fn checks(step: &StepView) -> Option<String> {
     let says = match step.status.as_str() {
         "denied" if step.asked.is_none() => "said no",
         "held" | "approved" => "asks for a person",
-        _ => return None,
+        "skipped" | "pending" => return None,
+        _ => return (!step.checks.is_empty()).then(|| format!("All {} checks passed.", step.checks.len())),
     };
     match spoke.as_slice() {
         [] => None,
@@ -107,10 +108,8 @@ fn policy(facts: &StepFacts, reason: Option<ReasonCode>) -> Option<String> {
     let keys = reason.and_then(words::of).map(|words| words.limits).unwrap_or_default();
     let limits = keys.iter().filter_map(|key| Some(limit(key, facts.limits.get(*key)?)));
     let limits: Vec<String> = limits.collect();
-    if limits.is_empty() {
-        return None;
-    }
-    Some(format!("Policy {digest} says {}.", limits.join(", ")))
+    let limits = if limits.is_empty() { String::new() } else { format!(" ({})", limits.join(", ")) };
+    Some(format!("It was decided under policy {digest}{limits}."))
 }
 
 /// A limit as it is named in a workflow file, in the unit it has there.

@@ -79,11 +79,16 @@ fn why(step: &StepView, now: u64) -> String {
     if matches!(step.status.as_str(), "settled" | "running" | "pending") {
         return String::new();
     }
-    let due = step.due_ms.map(|due| match step.status.as_str() {
-        "scheduled" => format!("due {}", moment(due, now)),
-        _ => format!("until {}", moment(due, now)),
+    let due = step.due_ms.map(|due| {
+        let word = if step.status == "scheduled" { "due" } else { "ends" };
+        format!("{word} {}", moment(due, now))
     });
     let said = step.asked.as_ref().filter(|_| step.status == "approved").and_then(|asked| asked.by.as_ref());
-    let facts = [step.reason.clone(), due, said.map(|by| format!("by {by}")), step.message.clone()];
-    facts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+    let short = [step.reason.clone(), due, said.map(|by| format!("by {by}"))];
+    let short = short.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    [Some(short).filter(|short| !short.is_empty()), step.message.clone()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(": ")
 }
