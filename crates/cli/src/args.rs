@@ -1,5 +1,9 @@
 //! The command line, read once into types.
 
+use crate::command::{
+    explain::Explain, forecast::Forecast, replay::Replay, runs::Runs, stream::Stream, trace::Trace,
+    watch::Watch,
+};
 use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -28,7 +32,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 invalid file, 4 auth, 5 unreachable, 6 
 8 waiting for a person, 9 ledger broken, 130 interrupted.";
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Globals {
     /// How answers are written
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
@@ -62,7 +66,7 @@ impl Globals {
 }
 
 /// A path as a shell reads it back.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
@@ -97,8 +101,18 @@ pub enum Command {
     Approve(Approve),
     /// List the newest runs
     Runs(Runs),
-    /// Show every entry of a run
+    /// Show a run: its steps, their checks and their entries
     Trace(Trace),
+    /// Say why a step stands as it does
+    Explain(Explain),
+    /// Follow a run from another terminal
+    Watch(Watch),
+    /// Run a workflow and write its events as NDJSON
+    Stream(Stream),
+    /// Show a run again as it happened; nothing is executed
+    Replay(Replay),
+    /// Say what a workflow may cost, without running it
+    Forecast(Forecast),
     /// Recompute the ledger
     Verify(Verify),
     /// Check a workflow file without running it
@@ -163,21 +177,6 @@ pub struct Approve {
     /// Which step, if the run asks about several
     #[arg(long, value_name = "NAME")]
     pub step: Option<String>,
-}
-
-/// List the newest runs.
-#[derive(Debug, Args)]
-pub struct Runs {
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub limit: u32,
-}
-
-/// Show every entry of a run.
-#[derive(Debug, Args)]
-pub struct Trace {
-    /// The run
-    pub run: RunId,
 }
 
 /// Recompute the ledger.

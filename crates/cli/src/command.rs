@@ -1,12 +1,17 @@
 //! The commands, one file each.
 
 mod approve;
+pub mod explain;
+pub mod forecast;
+pub mod replay;
 mod resume;
 mod run;
-mod runs;
-mod trace;
+pub mod runs;
+pub mod stream;
+pub mod trace;
 mod validate;
 mod verify;
+pub mod watch;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -21,6 +26,11 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Approve(args) => approve::perform(context, &args),
         Command::Runs(args) => runs::perform(context, &args),
         Command::Trace(args) => trace::perform(context, &args),
+        Command::Explain(args) => explain::perform(context, &args),
+        Command::Watch(args) => watch::perform(context, &args),
+        Command::Stream(args) => stream::perform(context, args),
+        Command::Replay(args) => replay::perform(context, &args),
+        Command::Forecast(args) => forecast::perform(context, args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
     }

@@ -52,6 +52,9 @@ pub enum Error {
     /// There is no database yet.
     #[error("there is no database at `{}`", .0.display())]
     NoDatabase(PathBuf),
+    /// There is no run in the database.
+    #[error("there is no run yet")]
+    NoRuns,
     /// What the command found out cannot be written.
     #[error("cannot write the output: {0}")]
     Output(String),

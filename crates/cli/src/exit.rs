@@ -84,6 +84,7 @@ pub fn meaning(error: &Error) -> Meaning {
             "CM0210",
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
+        Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::Output(_) => means(
             Exit::Failed,
             "CM0270",
@@ -124,6 +125,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
+        RuntimeError::NotReached { .. } => means(
+            Exit::Failed,
+            "CM0282",
+            "`comity trace RUN` shows how far it came; `comity watch RUN` follows it",
+        ),
         RuntimeError::NothingHeld(_) => {
             means(Exit::Failed, "CM0234", "`comity resume RUN` goes on with it; `comity trace RUN` shows it")
         }

@@ -19,6 +19,7 @@ mod signals;
 mod summary;
 mod table;
 mod time;
+mod width;
 
 use comity_core::Points;
 use context::Context;

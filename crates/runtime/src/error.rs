@@ -85,6 +85,14 @@ pub enum Error {
         /// The name.
         step: String,
     },
+    /// A step of a run has not been decided about yet.
+    #[error("step `{step}` of run `{run}` has not been reached yet")]
+    NotReached {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: String,
+    },
     /// A run has nothing that waits for a person.
     #[error("run `{0}` has nothing that waits for a person's approval")]
     NothingHeld(RunId),

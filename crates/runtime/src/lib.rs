@@ -12,6 +12,7 @@ mod runner;
 mod runtime;
 mod system;
 mod tail;
+pub mod view;
 
 pub use bundle::{Reader, no_files};
 pub use comity_flow::{Approver, Invalid, Plan, Question, StepPlan};
@@ -20,6 +21,7 @@ pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
 pub use comity_store::{Error as StoreError, Pump};
 pub use error::Error;
+pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check};
 pub use system::{local_account, system_world};
 

@@ -3,6 +3,7 @@
 //! No other room may use this one outside its tests. Start with [`flows`] and [`house`], then [`sim`].
 
 pub mod conditions;
+pub mod fixture;
 pub mod flows;
 pub mod fuzz;
 pub mod house;
