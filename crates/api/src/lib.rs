@@ -2,9 +2,11 @@
 //!
 //! This room knows how things are spelled, not how they are served. Start with [`Event`].
 
+mod describe;
 mod event;
 mod report;
 
+pub use describe::{DescribeReport, EdgeInfo, LoopInfo, StepInfo, ToolInfo};
 pub use event::{Event, EventKind};
 pub use report::{
     ApprovalInfo, Check, ErrorReport, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
