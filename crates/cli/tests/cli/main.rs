@@ -12,6 +12,10 @@ mod failing;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod front;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod sandbox;
