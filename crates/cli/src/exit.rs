@@ -119,7 +119,9 @@ const MEND: &str = "mend the file; `comity validate FILE` checks it without runn
 fn of_runtime(error: &RuntimeError) -> Meaning {
     match error {
         RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
+        RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
         RuntimeError::Store(error) => of_store(error),
@@ -185,7 +187,9 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
-        GateError::Misplaced(_) | GateError::Defect { .. } => means(Exit::Failed, "CM0260", DEFECT),
+        GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
+            means(Exit::Failed, "CM0260", DEFECT)
+        }
     }
 }
 

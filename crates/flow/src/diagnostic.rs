@@ -55,11 +55,51 @@ codes! {
     BAD_VALUE = "CM0121": "A value has the right shape and is not allowed.";
     VERSION = "CM0122": "The file is of a version of the language that this build does not read.";
     TERMINAL_TWICE = "CM0123": "`terminal` names a step twice.";
+    STEP_TWICE = "CM0124": "Two steps have one name.";
+    LOOP_NOT_BACK = "CM0125": "A loop edge leads to a step that its source does not wait for.";
+    LOOPS_OVERLAP = "CM0126": "Two loops share steps, and neither is inside the other.";
+    BAD_CONDITION = "CM0127": "A condition is not in the language of conditions.";
+    OUTPUT_NOT_THERE = "CM0128": "A condition looks at the output of a step that cannot have run by then.";
+    ENTRY_UNKNOWN_STEP = "CM0129": "`entry` names a step that does not exist.";
+    ENTRY_WAITS = "CM0130": "`entry` names a step that waits for another.";
+    UNREACHABLE = "CM0131": "A step cannot be reached from `entry`.";
+    BAD_SCHEMA = "CM0132": "An `output_schema` is not a JSON Schema.";
+    NOT_TWICE = "CM0133": "A step that may not be done twice would be passed over or tried again out of time.";
+    NO_MEANING = "CM0134": "A key means nothing for a step of this kind.";
+    UNKNOWN_TOOL = "CM0135": "A step names a tool that does not exist.";
+    NOT_A_TOOL = "CM0136": "A kind cannot be called as a tool.";
+    ROUTE_UNKNOWN_STEP = "CM0137": "`routes` names a step that does not exist.";
+    ONE_OF = "CM0138": "A step needs exactly one of several keys.";
+    NAME_TWICE = "CM0139": "A list names the same thing twice.";
+    TWO_SPELLINGS = "CM0140": "A key is given in two spellings.";
+    NO_NAME = "CM0141": "The workflow has no name.";
+    DEAD_END = "CM0142": "A step leads nowhere and is not terminal.";
+    COMMENT_LOST = "CM0143": "A comment stands where formatting cannot keep it.";
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The file cannot run.
+    Error,
+    /// The file can run, and probably does not say what was meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
 }
 
 /// One mistake in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
     /// What sort of mistake.
     pub code: Code,
     /// Line, from 1.
@@ -83,17 +123,22 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// Shows each mistake with the line it stands in, without colour.
-    ///
-    /// `source` is the text that was compiled. Control characters come out as `\u{…}` or `�`, and long
-    /// lines are cropped, so that a hostile file cannot write to the terminal.
+    /// Shows each mistake with the line it stands in; see [`render`].
     pub fn render(&self, file_name: &str, source: &str) -> String {
-        let lines = lines(source);
-        let file_name = printable(file_name);
-        let shown: Vec<String> =
-            self.diagnostics.iter().map(|diagnostic| diagnostic.render(&file_name, &lines)).collect();
-        shown.join("\n")
+        render(&self.diagnostics, file_name, source)
     }
+}
+
+/// Shows mistakes and warnings, each with the line it stands in, without colour.
+///
+/// `source` is the text that was compiled. Control characters come out as `\u{…}` or `�`, and long
+/// lines are cropped, so that a hostile file cannot write to the terminal.
+pub fn render(diagnostics: &[Diagnostic], file_name: &str, source: &str) -> String {
+    let lines = lines(source);
+    let file_name = printable(file_name);
+    let shown: Vec<String> =
+        diagnostics.iter().map(|diagnostic| diagnostic.render(&file_name, &lines)).collect();
+    shown.join("\n")
 }
 
 impl Diagnostic {
@@ -105,7 +150,8 @@ impl Diagnostic {
         let mut out = String::new();
         let _infallible = write!(
             out,
-            "error[{code}]: {message}\n{arrow}--> {file_name}:{line}:{column}\n{gutter}|\n {number} |{text}\n{gutter}|{carets}\n{help}",
+            "{severity}[{code}]: {message}\n{arrow}--> {file_name}:{line}:{column}\n{gutter}|\n {number} |{text}\n{gutter}|{carets}\n{help}",
+            severity = self.severity,
             code = self.code,
             message = printable(&self.message),
             arrow = " ".repeat(number.len() + 1),
@@ -193,8 +239,9 @@ mod tests {
 
     fn invalid(line: u32, column: u32, width: u32, message: &str, help: Option<&str>) -> Invalid {
         let help = help.map(str::to_owned);
-        let code = Code::EDGE_UNKNOWN_STEP;
-        Invalid { diagnostics: vec![Diagnostic { code, line, column, width, message: message.into(), help }] }
+        let (severity, code) = (Severity::Error, Code::EDGE_UNKNOWN_STEP);
+        let message = message.into();
+        Invalid { diagnostics: vec![Diagnostic { severity, code, line, column, width, message, help }] }
     }
 
     #[test]
@@ -216,6 +263,13 @@ error[CM0102]: edge names a step that does not exist: `writter`
    = help: did you mean `writer`?
 ";
         assert_eq!(invalid.render("flow.yaml", source), expected);
+    }
+
+    #[test]
+    fn a_warning_says_that_it_is_one() {
+        let mut warning = invalid(1, 1, 1, "m", None).diagnostics;
+        warning[0].severity = Severity::Warning;
+        assert!(render(&warning, "f", "x").starts_with("warning[CM0102]: m\n"));
     }
 
     #[test]

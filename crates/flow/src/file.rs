@@ -1,70 +1,78 @@
 //! A workflow file, checked in one pass that reports everything wrong with it.
+//!
+//! The keys are in [`table`]; each module below reads one part.
 
+pub(crate) mod condition;
+pub(crate) mod config;
+mod control;
 pub(crate) mod edges;
+mod ends;
+pub(crate) mod fields;
 mod graph;
-mod keys;
+mod loops;
+mod nodes;
 mod policy;
+mod reach;
+mod routes;
 mod step;
+pub(crate) mod table;
+pub(crate) mod tools;
 
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
-    plan::{EdgePlan, StepPlan},
-    tree::{Entry, Mark, Node},
-    value::{self, Wrong},
+    plan::{Control, EdgePlan, Plan, StepPlan},
+    tree::{Mark, Node},
 };
 use comity_core::KindSpec;
-use comity_govern::Policy;
-use edges::Names;
-use std::collections::HashSet;
-
-/// Steps that one file may have.
-const MAX_STEPS: usize = 20_000;
-
-/// Keys at the top of a file.
-const KEYS: &[&str] = &["edges", "name", "nodes", "policy", "terminal", "version"];
-/// Keys that a later build reads there.
-const LATER: &[&str] = &["compliance", "context_bus", "entry", "loop_edges", "metadata", "model_router"];
-
-/// What a file says. Complete only when nothing was reported.
-pub(crate) struct File {
-    pub(crate) name: Option<String>,
-    pub(crate) policy: Policy,
-    pub(crate) steps: Vec<StepPlan>,
-    pub(crate) edges: Vec<EdgePlan>,
-    pub(crate) terminal: Vec<usize>,
-}
+use edges::{Edge, Names};
+use fields::Fields;
+use graph::Graph;
+use loops::Loop;
+use step::Draft;
+use table::TOP;
+use tools::Tools;
 
 /// Checks a file. `None`, or anything reported, means that it must not run.
-pub(crate) fn read(root: &Node, kinds: &[&'static KindSpec], findings: &mut Findings) -> Option<File> {
-    let what = || "a workflow file".to_owned();
-    let entries = findings.item(what, root, value::map(root, "a map with the key `nodes`"))?;
-    let find = |key: &str| entries.iter().find(|entry| entry.key == key);
-    keys::refuse_stray(entries, "at the top of a file", KEYS, LATER, findings);
-    let name = find("name").and_then(|entry| name(entry, findings));
-    if let Some(entry) = find("version") {
-        check_version(entry, findings);
+pub(crate) fn read(root: &Node, kinds: &[&'static KindSpec], findings: &mut Findings) -> Option<Plan> {
+    let top = Fields::open(root, &TOP, Mark::START, findings)?;
+    let name = name(&top, findings);
+    check_version(&top, findings);
+    let mut control = Control::default();
+    let limits = top.entry("policy").map(|entry| policy::read(entry, &mut control, findings));
+    let (policy, defaults) = limits.unwrap_or_default();
+    if let Some(entry) = top.entry("context_bus") {
+        control::context_bus(entry, &mut control, findings);
     }
-    let policy = find("policy").map(|entry| policy::read(entry, findings)).unwrap_or_default();
-    let drafts = match find("nodes") {
-        Some(entry) => drafts(entry, kinds, findings)?,
-        None => {
-            findings.report(Code::MISSING_KEY, Mark::START, "the file lacks the key `nodes`");
-            return None;
-        }
-    };
-    let names = Names::of(drafts.iter().map(|(name, _)| *name));
-    let edges = find("edges").map(|entry| edges::read(entry, &names, findings)).unwrap_or_default();
-    let terminal = find("terminal").and_then(|entry| terminal(entry, &names, findings));
-    let graph = graph::build(&names, &edges, findings);
-    let terminal = terminal.unwrap_or_else(|| graph.ends());
-    let steps = drafts.into_iter().map(|(_, step)| step).collect::<Option<Vec<_>>>()?;
-    let (steps, edges) = graph.into_steps(steps, &edges);
-    Some(File { name, policy, steps, edges, terminal })
+    control.router = top.entry("model_router").and_then(|entry| control::model_router(entry, findings));
+    let metadata = top.map("metadata", findings).unwrap_or_default();
+    let tools = top.entry("tools").map(|entry| tools::read(entry, kinds, findings)).unwrap_or_default();
+    let drafts = nodes::read(top.entry("nodes")?, kinds, &defaults, findings)?;
+    let walk = Walk::read(&top, &drafts, control.max_replans, findings);
+    let steps = steps(drafts, &tools, findings)?;
+    let Walk { graph, edges, loops, terminal } = walk?;
+    let steps = graph.into_steps(steps, &edges, &loops);
+    Some(Plan {
+        name,
+        policy,
+        control,
+        steps,
+        edges,
+        loops,
+        tools: tools.plans,
+        terminal,
+        metadata,
+        warnings: Vec::new(),
+    })
 }
 
-fn name(entry: &Entry, findings: &mut Findings) -> Option<String> {
-    let name = findings.value(entry, value::text(&entry.value))?;
+fn name(top: &Fields<'_>, findings: &mut Findings) -> Option<String> {
+    let Some(entry) = top.entry("name") else {
+        let message = "the workflow has no name".to_owned();
+        findings.warn(Code::NO_NAME, Mark::START, message, "give it one with `name: …`");
+        return None;
+    };
+    let name = top.text("name", findings)?;
     let length = name.chars().count();
     if length == 0 || length > 200 || name.chars().any(char::is_control) {
         let message = format!("the name {} is not 1 to 200 characters of one line", quote(name));
@@ -73,54 +81,83 @@ fn name(entry: &Entry, findings: &mut Findings) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn check_version(entry: &Entry, findings: &mut Findings) {
-    let version = findings.value(entry, value::text(&entry.value));
-    if let Some(version) = version.filter(|version| *version != "1") {
+fn check_version(top: &Fields<'_>, findings: &mut Findings) {
+    let Some(entry) = top.entry("version") else { return };
+    if let Some(version) = top.text("version", findings).filter(|version| *version != "1") {
         let message = format!("version {} is not known: this build reads version `1`", quote(version));
         findings.report(Code::VERSION, entry.value.mark, message);
     }
 }
 
-/// Every step under its name, in file order; a step that is wrong has a name and nothing else.
-fn drafts<'a>(
-    entry: &'a Entry,
-    kinds: &[&'static KindSpec],
-    findings: &mut Findings,
-) -> Option<Vec<(&'a str, Option<StepPlan>)>> {
-    let nodes = findings.value(entry, value::map(&entry.value, "a map of steps by name"))?;
-    if nodes.is_empty() {
-        findings.report(Code::NO_STEPS, entry.key_mark, "the workflow has no steps");
-        return None;
+/// The steps with their tools; `None` if one of them is wrong.
+fn steps(drafts: Vec<Draft<'_>>, tools: &Tools<'_>, findings: &mut Findings) -> Option<Vec<StepPlan>> {
+    let mut steps = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let tools = tools::places(tools, &draft.tools, findings);
+        steps.push(draft.plan.map(|plan| StepPlan { tools, ..plan }));
     }
-    if nodes.len() > MAX_STEPS {
-        let message = format!("the workflow has {} steps, and at most {MAX_STEPS} are read", nodes.len());
-        findings.report(Code::TOO_LARGE, entry.key_mark, message);
-        return None;
-    }
-    Some(nodes.iter().map(|node| (node.key.as_str(), step::read(node, kinds, findings))).collect())
+    steps.into_iter().collect()
 }
 
-fn terminal(entry: &Entry, names: &Names<'_>, findings: &mut Findings) -> Option<Vec<usize>> {
-    let expected = "a list of at least one step name";
-    let listed = value::list(&entry.value, expected);
-    let listed =
-        listed.and_then(|items| if items.is_empty() { Err(Wrong::Shape(expected)) } else { Ok(items) });
-    let items = findings.value(entry, listed)?;
-    let mut seen = HashSet::new();
-    for item in items {
-        let what = || "an item of `terminal`".to_owned();
-        let Some(name) = findings.item(what, item, value::text(item)) else { continue };
-        let Some(step) = names.find(name) else {
-            let message = format!("`terminal` names a step that does not exist: {}", quote(name));
-            findings.misspelt(Code::TERMINAL_UNKNOWN_STEP, item.mark, message, name, names.iter());
+/// In which order steps are run.
+struct Walk {
+    graph: Graph,
+    edges: Vec<EdgePlan>,
+    loops: Vec<crate::plan::LoopPlan>,
+    terminal: Vec<usize>,
+}
+
+impl Walk {
+    /// `None` if steps wait in a circle, so that nothing more can be said.
+    fn read(
+        top: &Fields<'_>,
+        drafts: &[Draft<'_>],
+        max_replans: u32,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let names = Names::of(drafts.iter().map(|draft| draft.name));
+        let edges = top.entry("edges").map(|entry| edges::read(entry, &names, findings)).unwrap_or_default();
+        let mut loops =
+            top.entry("loop_edges").map(|entry| loops::read(entry, &names, findings)).unwrap_or_default();
+        let entry = ends::entry(top, &names, findings);
+        let terminal = top.entry("terminal").and_then(|entry| ends::terminal(entry, &names, findings));
+        let mut graph = graph::build(&names, &edges, findings).ok()?;
+        let start = entry.map(|(step, _)| step);
+        let routed = routes::read(drafts, &names, start, max_replans, &mut graph, &mut loops, findings);
+        if let Some(entry) = entry {
+            ends::check_reach(entry, &graph, drafts, findings);
+        }
+        check_outputs(&edges, &loops, &graph, &names, findings);
+        let planned = loops::plan(&loops, &graph, &names, findings);
+        if let Some(terminal) = &terminal {
+            ends::warn_dead_ends(terminal, &graph, &planned, drafts, findings);
+        }
+        let terminal = terminal.unwrap_or_else(|| graph.ends());
+        let plain = edges.iter().map(|edge| EdgePlan { from: edge.from, to: edge.to, when: edge.when() });
+        Some(Self { edges: plain.chain(routed).collect(), loops: planned, terminal, graph })
+    }
+}
+
+/// Reports conditions that look at the output of a step that cannot have run by then.
+fn check_outputs(
+    edges: &[Edge<'_>],
+    loops: &[Loop<'_>],
+    graph: &Graph,
+    names: &Names<'_>,
+    findings: &mut Findings,
+) {
+    let of_edges = edges.iter().map(|edge| (edge.from, edge.condition.as_ref()));
+    let of_loops = loops.iter().map(|back| (back.from, back.condition.as_ref()));
+    for (source, asked) in of_edges.chain(of_loops) {
+        let Some(asked) = asked else { continue };
+        let mut looks = asked.outputs(names);
+        looks.retain(|(step, _)| *step != source);
+        if looks.is_empty() {
             continue;
-        };
-        if !seen.insert(step) {
-            let message = format!("`terminal` names step {} twice", quote(name));
-            findings.report(Code::TERMINAL_TWICE, item.mark, message);
+        }
+        let behind = reach::from(source, graph.after());
+        for look in looks.into_iter().filter(|(step, _)| !behind.contains(*step)) {
+            condition::refuse_output(look, source, names, findings);
         }
     }
-    let mut steps: Vec<usize> = seen.into_iter().collect();
-    steps.sort_unstable();
-    Some(steps)
 }

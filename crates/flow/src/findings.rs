@@ -1,9 +1,9 @@
 //! Everything that is wrong with a file, collected while it is read.
 
 use crate::{
-    diagnostic::{Code, Diagnostic, Invalid},
+    diagnostic::{Code, Diagnostic, Invalid, Severity},
     tree::{Entry, Mark, Node},
-    value::Wrong,
+    value::{self, Wrong},
 };
 
 /// Mistakes that are kept; the rest are counted.
@@ -17,6 +17,7 @@ const LONGEST: usize = 64;
 #[derive(Default)]
 pub(crate) struct Findings {
     diagnostics: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
     hidden: usize,
     comparisons: usize,
 }
@@ -25,6 +26,15 @@ impl Findings {
     /// Adds a mistake.
     pub(crate) fn report(&mut self, code: Code, mark: Mark, message: impl Into<String>) {
         self.push(code, mark, message.into(), None);
+    }
+
+    /// Adds something that is not wrong, and probably not meant. Beyond a bound it is dropped.
+    pub(crate) fn warn(&mut self, code: Code, mark: Mark, message: String, help: &str) {
+        if self.warnings.len() < KEPT {
+            let Mark { line, column, width } = mark;
+            let (severity, help) = (Severity::Warning, Some(help.to_owned()));
+            self.warnings.push(Diagnostic { severity, code, line, column, width, message, help });
+        }
     }
 
     /// Adds a mistake, with what to do about it.
@@ -73,12 +83,25 @@ impl Findings {
             Err(Wrong::Value(message)) => {
                 self.report(Code::BAD_VALUE, node.mark, format!("{}: {message}", what()));
             }
+            Err(Wrong::Word(words)) => {
+                let known: Vec<String> = words.iter().map(|word| quote(word)).collect();
+                let message =
+                    format!("{} takes one of {}, found {}", what(), known.join(", "), node.describe());
+                let written = value::text(node).unwrap_or_default();
+                self.misspelt(Code::BAD_VALUE, node.mark, message, written, words.iter().copied());
+            }
         }
         None
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
+    }
+
+    /// The warnings in file order.
+    pub(crate) fn into_warnings(mut self) -> Vec<Diagnostic> {
+        self.warnings.sort_by_key(|warning| (warning.line, warning.column));
+        self.warnings
     }
 
     /// The mistakes in file order.
@@ -88,7 +111,8 @@ impl Findings {
             let message = format!("{} more errors are not shown", self.hidden);
             let last = self.diagnostics.last().map_or(1, |diagnostic| diagnostic.line);
             let (line, column, width) = (last, 1, 1);
-            self.diagnostics.push(Diagnostic { code: Code::MORE, line, column, width, message, help: None });
+            let (severity, code) = (Severity::Error, Code::MORE);
+            self.diagnostics.push(Diagnostic { severity, code, line, column, width, message, help: None });
         }
         Invalid { diagnostics: self.diagnostics }
     }
@@ -99,7 +123,8 @@ impl Findings {
             return;
         }
         let Mark { line, column, width } = mark;
-        self.diagnostics.push(Diagnostic { code, line, column, width, message, help });
+        let severity = Severity::Error;
+        self.diagnostics.push(Diagnostic { severity, code, line, column, width, message, help });
     }
 
     fn closest<'a>(&mut self, name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

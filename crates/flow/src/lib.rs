@@ -7,21 +7,29 @@ pub mod condition;
 pub mod diagnostic;
 pub mod draw;
 pub mod drive;
+mod facts;
 mod file;
 mod findings;
+pub mod kinds;
 pub mod plan;
 pub mod planner;
+mod route;
 pub mod schema;
+mod shared;
+pub mod timer;
 mod tree;
 mod value;
 mod yaml;
 
 pub use condition::{BadCondition, Condition, Undecided};
-pub use diagnostic::{CODES, Code, Diagnostic, Invalid};
-pub use drive::{Approver, Drive, StepRunner, Walked};
+pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
+pub use drive::{Approver, Drive, Question, StepRunner, Walked};
+pub use kinds::KINDS;
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};
+pub use route::Routing;
 pub use schema::OutputSchema;
+pub use timer::{BadTimer, Timer};

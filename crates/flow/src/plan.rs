@@ -3,7 +3,7 @@
 use crate::{
     condition::Condition,
     diagnostic::{Diagnostic, Invalid},
-    file::{self, File},
+    file,
     findings::Findings,
     schema::OutputSchema,
     yaml,
@@ -169,11 +169,14 @@ pub struct LoopPlan {
     pub from: usize,
     /// The step that is gone back to: `from` itself, or a step it waits for, directly or not.
     pub to: usize,
-    /// When it is gone back; never [`When::Always`] unless the file gives no condition.
+    /// When it is gone back; never [`When::Always`].
     pub when: When,
     /// How often at most.
     pub max_iterations: u32,
     /// Ordinals of every step on a way from `to` to `from`, both included, ascending.
+    ///
+    /// Two bodies are nested, equal or share nothing. Where several steps choose ([`When::Routed`]) to go back to
+    /// one `to` and their ways part, the body of each is all of these ways.
     pub body: Vec<usize>,
 }
 
@@ -203,20 +206,9 @@ pub struct ToolPlan {
 /// Errors with everything that is wrong with the file, so that one look is enough to mend it.
 pub fn compile(source: &str, kinds: &[&'static KindSpec]) -> Result<Plan, Invalid> {
     let mut findings = Findings::default();
-    let file = yaml::parse(source, &mut findings).and_then(|root| file::read(&root, kinds, &mut findings));
-    match file {
-        Some(File { name, policy, steps, edges, terminal }) if findings.is_empty() => Ok(Plan {
-            name,
-            policy,
-            control: Control::default(),
-            steps,
-            edges,
-            loops: Vec::new(),
-            tools: Vec::new(),
-            terminal,
-            metadata: Map::new(),
-            warnings: Vec::new(),
-        }),
+    let plan = yaml::parse(source, &mut findings).and_then(|root| file::read(&root, kinds, &mut findings));
+    match plan {
+        Some(plan) if findings.is_empty() => Ok(Plan { warnings: findings.into_warnings(), ..plan }),
         _ => Err(findings.into_invalid()),
     }
 }

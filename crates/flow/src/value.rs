@@ -2,6 +2,7 @@
 
 use crate::tree::{Body, Entry, Node, Scalar, Style};
 use comity_core::{Amounts, MicroUsd, RiskTier};
+use serde_json::{Map, Value};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// Why a value could not be read.
@@ -13,6 +14,8 @@ pub(crate) enum Wrong {
     Shape(&'static str),
     /// It has the right shape and is not allowed; the text says why.
     Value(String),
+    /// It is a text, and none of these words.
+    Word(&'static [&'static str]),
 }
 
 /// A text: whatever was written, as it was written. `no` is the text `no`, `1.10` the text `1.10`.
@@ -70,6 +73,73 @@ pub(crate) fn money(node: &Node) -> Result<MicroUsd, Wrong> {
 pub(crate) fn tier(node: &Node) -> Result<RiskTier, Wrong> {
     let text = scalar(node, "a risk tier")?.text.as_str();
     text.parse().map_err(|error: comity_core::risk::BadRiskTier| Wrong::Value(error.to_string()))
+}
+
+/// A risk tier, or `none`.
+pub(crate) fn tier_or_none(node: &Node) -> Result<Option<RiskTier>, Wrong> {
+    if matches!(text(node), Ok("none")) { Ok(None) } else { tier(node).map(Some) }
+}
+
+/// One of a few words.
+pub(crate) fn word(node: &Node, words: &'static [&'static str]) -> Result<&'static str, Wrong> {
+    let written = text(node)?;
+    words.iter().copied().find(|word| *word == written).ok_or(Wrong::Word(words))
+}
+
+/// A list of at least one text.
+pub(crate) fn some_items<'a>(node: &'a Node, expected: &'static str) -> Result<&'a [Node], Wrong> {
+    let items = list(node, expected)?;
+    if items.is_empty() { Err(Wrong::Shape(expected)) } else { Ok(items) }
+}
+
+/// Any value but nothing at all.
+pub(crate) fn any(node: &Node) -> Result<Value, Wrong> {
+    match &node.body {
+        Body::Scalar(scalar) if scalar.is_null() => Err(Wrong::Shape("a value")),
+        _ => json(node),
+    }
+}
+
+/// Any map.
+pub(crate) fn any_map(node: &Node) -> Result<Map<String, Value>, Wrong> {
+    match json(node)? {
+        Value::Object(map) => Ok(map),
+        _ => Err(Wrong::Shape("a map")),
+    }
+}
+
+/// A value as JSON. Plain scalars are null, flags and numbers only where nobody could read them otherwise;
+/// everything else is text, as it was written.
+pub(crate) fn json(node: &Node) -> Result<Value, Wrong> {
+    match &node.body {
+        Body::Broken => Err(Wrong::Reported),
+        Body::Scalar(scalar) => Ok(json_scalar(scalar)),
+        Body::List(items) => items.iter().map(json).collect::<Result<_, _>>().map(Value::Array),
+        Body::Map(entries) => {
+            let pairs = entries.iter().map(|entry| Ok((entry.key.clone(), json(&entry.value)?)));
+            pairs.collect::<Result<_, _>>().map(Value::Object)
+        }
+    }
+}
+
+fn json_scalar(scalar: &Scalar) -> Value {
+    let text = scalar.text.as_str();
+    match text {
+        _ if scalar.is_null() => Value::Null,
+        _ if scalar.style == Style::Quoted => Value::from(text),
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ => number(text).unwrap_or_else(|| Value::from(text)),
+    }
+}
+
+/// A number that JSON writes exactly like this, without an exponent: not `1.10`, `010`, `1e3` or `.5`.
+fn number(text: &str) -> Option<Value> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));
+    let number: serde_json::Number = if plain { text.parse().ok()? } else { return None };
+    let most = i128::from(Amounts::MAX);
+    let exact = number.as_i128().is_none_or(|whole| whole.abs() <= most);
+    (exact && number.to_string() == text).then_some(Value::Number(number))
 }
 
 /// A list, empty or not.
@@ -161,6 +231,42 @@ mod tests {
         for bad in ["1e3", "-1", ".5", "1.", "inf", "1s", "01"] {
             assert!(matches!(seconds(&node(bad, Style::Plain)), Err(Wrong::Shape(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn any_value_is_a_number_only_as_json_writes_it() {
+        let plain = |text: &str| json(&node(text, Style::Plain)).unwrap();
+        for number in ["0", "-1", "42", "0.5", "-1.25", "9007199254740991"] {
+            assert!(plain(number).is_number(), "{number}");
+            assert!(json(&node(number, Style::Quoted)).unwrap().is_string(), "{number}");
+        }
+        for text in [
+            "010",
+            "0x1F",
+            "1_000",
+            ".5",
+            "1.",
+            "1.10",
+            "1e3",
+            "1E400",
+            "+1",
+            "-0",
+            "-",
+            "9007199254740993",
+            "no",
+            "yes",
+            "True",
+            "2024-01-01",
+            "1:30",
+            ".inf",
+            "1-2",
+            "18446744073709551616",
+        ] {
+            assert_eq!(plain(text), Value::from(text));
+        }
+        assert_eq!([plain("~"), plain(""), plain("null")], [Value::Null, Value::Null, Value::Null]);
+        assert_eq!([plain("true"), plain("false")], [Value::Bool(true), Value::Bool(false)]);
+        assert!(any(&node("null", Style::Plain)).is_err());
     }
 
     #[test]

@@ -19,6 +19,26 @@ pub enum Error {
     /// A kind of step passed the file's check and has no adapter: a defect of the build.
     #[error("no adapter does steps of kind `{0}`")]
     NoAdapter(String),
+    /// A workflow file that a step names cannot be used.
+    #[error("step `{step}`: workflow file `{file}` {why}")]
+    Inner {
+        /// The step.
+        step: String,
+        /// The file, as it is named.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A workflow file that a step names is wrong.
+    #[error("{file}: {invalid}")]
+    InvalidInner {
+        /// The file.
+        file: String,
+        /// Its text.
+        text: String,
+        /// Its mistakes.
+        invalid: comity_flow::Invalid,
+    },
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] comity_govern::Error),

@@ -2,6 +2,7 @@
 //!
 //! This room reads no arguments and prints nothing; it knows no HTTP. Start with [`Runtime`].
 
+mod bundle;
 mod describe;
 mod error;
 mod event;
@@ -13,8 +14,9 @@ mod runtime;
 mod system;
 mod tail;
 
+pub use bundle::{Reader, no_files};
 pub use comity_flow::draw;
-pub use comity_flow::{Approver, Invalid, Plan, StepPlan};
+pub use comity_flow::{Approver, Invalid, Plan, Question, StepPlan};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
@@ -32,7 +34,8 @@ pub fn kinds() -> Vec<&'static KindSpec> {
     specs(comity_adapter::ADAPTERS)
 }
 
-/// What the kinds of step of these adapters may say in a file.
+/// What the kinds of step of these adapters, and those that need none, may say in a file.
 pub(crate) fn specs(adapters: &[comity_adapter::AdapterKind]) -> Vec<&'static KindSpec> {
-    adapters.iter().map(|adapter| adapter.spec).collect()
+    let adapters = adapters.iter().map(|adapter| adapter.spec);
+    adapters.chain(comity_flow::KINDS.iter().copied()).collect()
 }

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::layout::{Layout, Measure, Node, What};
 use super::wires::Wires;
-use super::{Glyphs, Look, condition, cut, list, name, told_edge, told_loop};
+use super::{Glyphs, Look, condition, cut, list, name, plain, told_edge, told_loop};
 use crate::plan::{Plan, StepPlan};
 use comity_core::StepKind;
 
@@ -43,10 +43,25 @@ pub fn ascii(plan: &Plan, look: &Look) -> String {
             lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
         }
     };
-    legend("shortened", cut_short);
+    legend("in full", cut_short);
     legend("loops", plan.loops().iter().map(|back| told_loop(plan, back, look.glyphs)).collect());
+    legend("tools", tools(plan));
     legend("output", outputs(plan));
     out
+}
+
+/// `search (command, read-only) for researcher: looks things up`, for each tool.
+fn tools(plan: &Plan) -> Vec<String> {
+    let users = |tool: usize| {
+        let steps = plan.steps().iter().filter(move |step| step.tools.contains(&tool));
+        let users = steps.map(|step| &*step.name).collect::<Vec<_>>().join(", ");
+        if users.is_empty() { "nobody".to_owned() } else { users }
+    };
+    let told = plan.tools().iter().enumerate().map(|(at, tool)| {
+        let (name, kind, risk) = (&tool.name, tool.kind.name, tool.risk.name());
+        format!("{name} ({kind}, {risk}) for {}: {}", users(at), plain(&tool.about))
+    });
+    told.collect()
 }
 
 /// The steps whose outputs are the run's, unless there is one and it is the only end.

@@ -7,6 +7,7 @@ const fn kind(name: &'static str, step: StepKind) -> KindSpec {
 }
 
 static ECHO: KindSpec = kind("echo", StepKind::ToolCall);
+static AGENT: KindSpec = kind("agent", StepKind::AgentTurn);
 static HUMAN: KindSpec = kind("human", StepKind::HumanDecision);
 
 /// A plan of echoes, or of people where a name starts with `ask`, from words such as `a>b`.
@@ -107,8 +108,62 @@ fn lines_that_have_to_cross_pass_over_each_other() {
     check(&drawn(&cross), expected);
 }
 
+/// A file with conditions, a loop and tools, as it is written.
+const REVIEW: &str = "
+nodes:
+  research: {kind: agent, tools: [search]}
+  critic: {kind: echo}
+  write: {kind: echo}
+  ask: {kind: human}
+edges:
+  - research -> critic
+  - {from: critic, to: write, condition: 'approved == True and confidence > 0.8'}
+  - {from: critic, to: ask, condition: 'not approved'}
+loop_edges:
+  - {from: critic, to: research, condition: 'retry == True', max_iterations: 2}
+tools:
+  search: {kind: echo, about: looks things up}
+";
+
 #[test]
-fn conditions_stand_on_their_lines_and_loops_below() {
+fn conditions_loops_and_tools_are_drawn_from_the_file() {
+    let kinds = [&AGENT, &ECHO, &HUMAN];
+    let plan = compile(REVIEW, &kinds).unwrap_or_else(|invalid| panic!("{}", invalid.render("f", REVIEW)));
+    let expected = "
+    |                           ┌───────────┐
+    |                           │ research  │
+    |                           │   agent   │
+    |                           └─────┬─────┘
+    |                                 ▼
+    |                            ┌─────────┐
+    |                            │ critic  │
+    |                            │ echo ↺  │
+    |                            └────┬────┘
+    |                   ╭─────────────┴──────────────╮
+    |                   │                            │
+    | approved == True and confidence > 0…     not approved
+    |                   ▼                            ▼
+    |               ┌───────┐                    ╔═══════╗
+    |               │ write │                    ║  ask  ║
+    |               │ echo  │                    ║ human ║
+    |               └───────┘                    ╚═══════╝
+    |
+    |in full
+    |  critic → write if approved == True and confidence > 0.8
+    |
+    |loops
+    |  critic → research, at most 2 times, if retry == True
+    |
+    |tools
+    |  search (echo, read-only) for research: looks things up";
+    check(&drawn(&plan), expected);
+    let lines = "    s1 -->|\"approved == True and confidence #62; 0.8\"| s2\n    s1 -->|\"not approved\"| s3\n    \
+                 s1 -.->|\"retry == True, at most 2x\"| s0\n";
+    assert!(mermaid(&plan).ends_with(lines), "{}", mermaid(&plan));
+}
+
+#[test]
+fn what_a_step_decides_stands_on_its_line() {
     let mut plan = plan("plan critic write", "plan>critic critic>write");
     plan.edges[1].when = When::Routed;
     plan.steps[1].loops = vec![0];
@@ -170,7 +225,7 @@ fn long_names_are_cut_and_told_below() {
     let long = "x".repeat(60);
     let picture = drawn(&plan(&format!("a {long}"), &format!("a>{long}")));
     assert!(picture.contains(&format!("│ {}… ", "x".repeat(31))), "{picture}");
-    assert!(picture.ends_with(&format!("\nshortened\n  {long}\n")), "{picture}");
+    assert!(picture.ends_with(&format!("\nin full\n  {long}\n")), "{picture}");
 }
 
 #[test]

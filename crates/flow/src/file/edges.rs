@@ -1,8 +1,14 @@
 //! The edges of a file: which step waits for which.
 
+use super::{
+    condition::{self, Asked},
+    fields::{Fields, refuse_shape},
+    table::EDGE,
+};
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
+    plan::When,
     tree::{Body, Entry, Mark, Node},
     value,
 };
@@ -12,14 +18,23 @@ use std::collections::HashMap;
 const MAX_EDGES: usize = 100_000;
 
 /// `to` waits for `from`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Edge {
+pub(crate) struct Edge<'a> {
     pub(crate) from: usize,
     pub(crate) to: usize,
     pub(crate) mark: Mark,
+    /// `None` if it is always followed.
+    pub(crate) condition: Option<Asked<'a>>,
+}
+
+impl Edge<'_> {
+    /// When it is followed.
+    pub(super) fn when(&self) -> When {
+        self.condition.as_ref().map_or(When::Always, |asked| When::If(asked.condition.clone()))
+    }
 }
 
 /// The steps' names, by place in the file and the other way round.
+#[derive(Default)]
 pub(crate) struct Names<'a> {
     all: Vec<&'a str>,
     places: HashMap<&'a str, usize>,
@@ -47,10 +62,42 @@ impl<'a> Names<'a> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.all.iter().copied()
     }
+
+    /// The step with this name, or a report that `what` names none.
+    pub(super) fn resolve(
+        &self,
+        name: &str,
+        mark: Mark,
+        (code, what): (Code, &str),
+        findings: &mut Findings,
+    ) -> Option<usize> {
+        let step = self.find(name);
+        if step.is_none() {
+            let message = format!("{what} names a step that does not exist: {}", quote(name));
+            findings.misspelt(code, mark, message, name, self.iter());
+        }
+        step
+    }
+
+    /// The step that the value of a key names.
+    pub(super) fn field(
+        &self,
+        fields: &Fields<'_>,
+        key: &str,
+        what: (Code, &str),
+        findings: &mut Findings,
+    ) -> Option<(usize, Mark)> {
+        let mark = fields.entry(key)?.value.mark;
+        let name = fields.text(key, findings)?;
+        self.resolve(name, mark, what, findings).map(|step| (step, mark))
+    }
 }
 
+/// What an edge is called when it names no step.
+pub(super) const EDGE_NAMES: (Code, &str) = (Code::EDGE_UNKNOWN_STEP, "edge");
+
 /// Reads the edges that are right; each that is not is reported.
-pub(super) fn read(entry: &Entry, names: &Names<'_>, findings: &mut Findings) -> Vec<Edge> {
+pub(super) fn read<'a>(entry: &'a Entry, names: &Names<'_>, findings: &mut Findings) -> Vec<Edge<'a>> {
     let items = findings.value(entry, value::list(&entry.value, "a list of edges like `a -> b`"));
     let mut reader = Reader { names, findings, edges: Vec::new(), lines: HashMap::new() };
     for item in items.unwrap_or_default() {
@@ -64,38 +111,52 @@ pub(super) fn read(entry: &Entry, names: &Names<'_>, findings: &mut Findings) ->
     reader.edges
 }
 
-struct Reader<'r, 'a> {
-    names: &'r Names<'a>,
+struct Reader<'r, 'n, 'a> {
+    names: &'r Names<'n>,
     findings: &'r mut Findings,
-    edges: Vec<Edge>,
+    edges: Vec<Edge<'a>>,
     /// The line that each edge stands on.
     lines: HashMap<(usize, usize), u32>,
 }
 
-impl Reader<'_, '_> {
-    fn item(&mut self, item: &Node) {
-        if is_later(item) {
-            let message = "an edge written as a map is not in this build yet";
-            return self.findings.advise(Code::LATER_KEY, item.mark, message, "write the edge as `a -> b`");
+impl<'a> Reader<'_, '_, 'a> {
+    fn item(&mut self, item: &'a Node) {
+        match &item.body {
+            Body::Map(_) => self.map(item),
+            Body::Scalar(scalar) if !scalar.is_null() => self.text(item, &scalar.text),
+            Body::Broken => {}
+            Body::Scalar(_) | Body::List(_) => {
+                let message =
+                    format!("an item of `edges` takes an edge like `a -> b`, found {}", item.describe());
+                self.findings.report(Code::SHAPE, item.mark, message);
+            }
         }
-        let what = || "an item of `edges`".to_owned();
-        let Some(text) = self.findings.item(what, item, value::text(item)) else { return };
+    }
+
+    fn map(&mut self, item: &'a Node) {
+        let Some(fields) = Fields::open(item, &EDGE, item.mark, self.findings) else { return };
+        let from = self.names.field(&fields, "from", EDGE_NAMES, self.findings);
+        let to = self.names.field(&fields, "to", EDGE_NAMES, self.findings);
+        let condition = fields.entry("condition").map(|entry| condition::read(entry, self.findings));
+        // A condition that cannot be read was reported; the edge still says who waits for whom.
+        if let (Some((from, _)), Some((to, mark))) = (from, to) {
+            self.link(Edge { from, to, mark, condition: condition.flatten() });
+        }
+    }
+
+    fn text(&mut self, item: &'a Node, text: &str) {
         let parts = parts(text);
         if parts.len() < 2 || parts.iter().any(|part| part.text.is_empty()) {
             let message = format!("{} is not an edge", quote(text));
             return self.findings.advise(Code::BAD_EDGE, item.mark, message, "write the edge as `a -> b`");
         }
-        self.chain(item, &parts);
-    }
-
-    fn chain(&mut self, item: &Node, parts: &[Part<'_>]) {
         let ruler = item.ruler();
         let mut previous = None;
         for part in parts {
             let mark = ruler.part(part.skip, part.text.chars().count());
-            let step = self.step(part.text, mark);
+            let step = self.names.resolve(part.text, mark, EDGE_NAMES, self.findings);
             if let (Some(from), Some(to)) = (previous, step) {
-                self.link(Edge { from, to, mark });
+                self.link(Edge { from, to, mark, condition: None });
             }
             if self.edges.len() > MAX_EDGES {
                 return;
@@ -104,21 +165,13 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn step(&mut self, name: &str, mark: Mark) -> Option<usize> {
-        let step = self.names.find(name);
-        if step.is_none() {
-            let message = format!("edge names a step that does not exist: {}", quote(name));
-            self.findings.misspelt(Code::EDGE_UNKNOWN_STEP, mark, message, name, self.names.iter());
-        }
-        step
-    }
-
-    fn link(&mut self, edge: Edge) {
-        let Edge { from, to, mark } = edge;
+    fn link(&mut self, edge: Edge<'a>) {
+        let Edge { from, to, mark, .. } = edge;
         let name = |step| self.names.name(step);
         if from == to {
             let message = format!("step `{}` waits for itself", name(from));
-            return self.findings.report(Code::SELF_EDGE, mark, message);
+            let help = "to run a step again, write the edge under `loop_edges`";
+            return self.findings.advise(Code::SELF_EDGE, mark, message, help);
         }
         if let Some(first) = self.lines.get(&(from, to)) {
             let message = format!("edge `{} -> {}` stands twice", name(from), name(to));
@@ -130,19 +183,25 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Whether this is an edge of the later language: `{from: a, to: b, condition: …}`.
-fn is_later(item: &Node) -> bool {
-    let later = |entry: &Entry| matches!(entry.key.as_str(), "from" | "to" | "condition");
-    matches!(&item.body, Body::Map(entries) if entries.iter().any(later))
+/// Reports a value that is no list of maps.
+pub(super) fn maps<'a>(entry: &'a Entry, expected: &'static str, findings: &mut Findings) -> &'a [Node] {
+    match &entry.value.body {
+        Body::List(items) => items,
+        _ => {
+            refuse_shape(entry, expected, findings);
+            &[]
+        }
+    }
 }
 
 /// One name in an edge, and how many characters stand before it.
-struct Part<'a> {
+pub(crate) struct Part<'a> {
     skip: usize,
-    text: &'a str,
+    pub(crate) text: &'a str,
 }
 
-fn parts(text: &str) -> Vec<Part<'_>> {
+/// The names in `a -> b -> c`.
+pub(crate) fn parts(text: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut at = 0;
     for piece in text.split("->") {

@@ -4,7 +4,7 @@ use super::edges::{Edge, Names};
 use crate::{
     diagnostic::Code,
     findings::Findings,
-    plan::{EdgePlan, StepPlan, When},
+    plan::{EdgePlan, LoopPlan, StepPlan},
     tree::Mark,
 };
 use std::collections::{HashMap, VecDeque};
@@ -19,12 +19,12 @@ pub(super) struct Graph {
     before: Vec<Vec<usize>>,
 }
 
-/// Links the steps, and reports one circle of each knot.
-pub(super) fn build(names: &Names<'_>, edges: &[Edge], findings: &mut Findings) -> Graph {
+/// Links the steps, and reports one circle of each knot; `Err` if there is one.
+pub(super) fn build(names: &Names<'_>, edges: &[Edge<'_>], findings: &mut Findings) -> Result<Graph, Graph> {
     let graph = Graph::of(names.len(), edges);
     let circles = graph.circles();
     if circles.is_empty() {
-        return graph;
+        return Ok(graph);
     }
     let marks: HashMap<(usize, usize), (usize, Mark)> =
         edges.iter().enumerate().map(|(place, edge)| ((edge.from, edge.to), (place, edge.mark))).collect();
@@ -32,9 +32,10 @@ pub(super) fn build(names: &Names<'_>, edges: &[Edge], findings: &mut Findings) 
         let pairs = circle.iter().zip(circle.iter().cycle().skip(1));
         let closing = pairs.filter_map(|(from, to)| marks.get(&(*from, *to))).max_by_key(|(place, _)| *place);
         let mark = closing.map_or(Mark::START, |(_, mark)| *mark);
-        findings.report(Code::CYCLE, mark, format!("steps wait in a circle: `{}`", spell(&circle, names)));
+        let message = format!("steps wait in a circle: `{}`", spell(&circle, names));
+        findings.advise(Code::CYCLE, mark, message, "write the edge that goes back under `loop_edges`");
     }
-    graph
+    Err(graph)
 }
 
 /// `a -> b -> a`.
@@ -48,7 +49,7 @@ fn spell(circle: &[usize], names: &Names<'_>) -> String {
 }
 
 impl Graph {
-    fn of(steps: usize, edges: &[Edge]) -> Self {
+    fn of(steps: usize, edges: &[Edge<'_>]) -> Self {
         let mut graph = Self { after: vec![Vec::new(); steps], before: vec![Vec::new(); steps] };
         for edge in edges {
             graph.after.get_mut(edge.to).into_iter().for_each(|list| list.push(edge.from));
@@ -63,8 +64,33 @@ impl Graph {
         self.before.iter().enumerate().filter(|(_, list)| list.is_empty()).map(|(step, _)| step).collect()
     }
 
-    /// Gives each step its neighbours and its edges.
-    pub(super) fn into_steps(self, steps: Vec<StepPlan>, edges: &[Edge]) -> (Vec<StepPlan>, Vec<EdgePlan>) {
+    /// Whom each step waits for.
+    pub(super) fn after(&self) -> &[Vec<usize>] {
+        &self.after
+    }
+
+    /// Who waits for each step.
+    pub(super) fn before(&self) -> &[Vec<usize>] {
+        &self.before
+    }
+
+    /// Lets one more step wait for another, if it does not yet.
+    pub(super) fn link(&mut self, from: usize, to: usize) {
+        for (lists, step, other) in [(&mut self.after, to, from), (&mut self.before, from, to)] {
+            let Some(list) = lists.get_mut(step) else { continue };
+            if let Err(place) = list.binary_search(&other) {
+                list.insert(place, other);
+            }
+        }
+    }
+
+    /// Gives each step its neighbours, its edges and its loops.
+    pub(super) fn into_steps(
+        self,
+        steps: Vec<StepPlan>,
+        edges: &[EdgePlan],
+        loops: &[LoopPlan],
+    ) -> Vec<StepPlan> {
         let neighbours = self.after.into_iter().zip(self.before);
         let mut steps: Vec<StepPlan> = steps
             .into_iter()
@@ -75,8 +101,10 @@ impl Graph {
             steps.get_mut(edge.to).into_iter().for_each(|step| step.incoming.push(place));
             steps.get_mut(edge.from).into_iter().for_each(|step| step.outgoing.push(place));
         }
-        let edges = edges.iter().map(|edge| EdgePlan { from: edge.from, to: edge.to, when: When::Always });
-        (steps, edges.collect())
+        for (place, back) in loops.iter().enumerate() {
+            steps.get_mut(back.from).into_iter().for_each(|step| step.loops.push(place));
+        }
+        steps
     }
 
     /// Circles that share no step, each in walking order from its first step in the file.

@@ -1,154 +1,92 @@
-//! The `policy` of a file: limits that the gate enforces, and a refusal of those it does not.
+//! The `policy` of a file: limits that the gate enforces, how the walk is steered, and defaults of steps.
 
-use super::keys;
+use super::{
+    fields::Fields,
+    table::{BREAKER, POLICY},
+};
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
-    tree::{Entry, Node},
-    value::{self, Wrong},
+    plan::{Control, OnTimeout},
+    tree::{Body, Entry, Mark},
 };
-use comity_core::{Amounts, RiskTier};
 use comity_govern::{BreakerPolicy, Policy};
 
-/// Keys that the gate enforces.
-const KEYS: &[&str] = &[
-    "approval_timeout_s",
-    "breaker",
-    "budget_seconds",
-    "budget_tokens",
-    "budget_usd",
-    "human_approval_tier",
-    "max_input_bytes",
-    "max_risk_tier",
-    "max_steps",
-    "step_timeout_s",
-    "timeout_s",
-];
+/// What steps take over that do not say themselves.
+pub(super) struct Defaults {
+    pub(super) on_timeout: OnTimeout,
+    /// Where the file says what becomes of steps out of time.
+    pub(super) on_timeout_mark: Mark,
+    pub(super) max_retries: u32,
+}
 
-/// Keys that promise protection this build does not give. To ignore one would be to lie.
-const UNENFORCED: &[&str] = &[
-    "allowed_tools",
-    "carbon_budget_g",
-    "collusion",
-    "cross_run",
-    "deterministic_gate",
-    "environmental",
-    "guardian",
-    "immutable_audit",
-    "max_forecast_usd",
-    "max_output_chars",
-    "max_replans",
-    "max_retries",
-    "mode",
-    "models",
-    "rate_limit",
-    "require_citations",
-    "require_evidence",
-    "require_human_review",
-    "scrub_phi",
-    "step_timeout_action",
-    "uncertainty",
-    "validate_handoffs",
-];
-
-const BREAKER_KEYS: &[&str] = &["open_s", "threshold", "window_s"];
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { on_timeout: OnTimeout::Fail, on_timeout_mark: Mark::START, max_retries: 3 }
+    }
+}
 
 /// Reads the limits over the defaults. A limit that cannot be read is reported and keeps its default.
-pub(super) fn read(entry: &Entry, findings: &mut Findings) -> Policy {
+pub(super) fn read(entry: &Entry, control: &mut Control, findings: &mut Findings) -> (Policy, Defaults) {
     let mut policy = Policy::default();
-    let entries = findings.value(entry, value::map(&entry.value, "a map of limits"));
-    for entry in entries.unwrap_or_default() {
-        let key = entry.key.as_str();
-        if KEYS.contains(&key) {
-            set(&mut policy, entry, findings);
-        } else if UNENFORCED.contains(&key) || key.starts_with("enable_") {
-            let message = format!("policy key {} is not enforced yet by this build", quote(key));
-            findings.report(Code::UNENFORCED_POLICY, entry.key_mark, message);
-        } else {
-            keys::refuse_unknown(entry, "in `policy`", KEYS.iter().copied(), findings);
-        }
+    let mut defaults = Defaults::default();
+    if let Body::Scalar(scalar) = &entry.value.body
+        && !scalar.is_null()
+    {
+        let message = format!("the posture {} is not enforced yet by this build", quote(&scalar.text));
+        let help = "postures come with policy as code; write the limits out, as a map";
+        findings.advise(Code::UNENFORCED_POLICY, entry.value.mark, message, help);
+        return (policy, defaults);
     }
-    policy
+    let Some(fields) = Fields::open(&entry.value, &POLICY, entry.key_mark, findings) else {
+        return (policy, defaults);
+    };
+    limits(&mut policy, &fields, findings);
+    put(&mut control.max_replans, fields.small("max_replans", findings));
+    put(&mut control.max_forecast, fields.money("max_forecast_usd", findings).map(Some));
+    put(&mut defaults.max_retries, fields.small("max_retries", findings));
+    if let Some(entry) = fields.entry("step_timeout_action") {
+        let word = fields.word("step_timeout_action", findings);
+        put(&mut defaults.on_timeout, word.map(on_timeout));
+        defaults.on_timeout_mark = entry.value.mark;
+    }
+    (policy, defaults)
 }
 
-fn set(policy: &mut Policy, entry: &Entry, findings: &mut Findings) {
-    let node = &entry.value;
-    match entry.key.as_str() {
-        "budget_usd" => put(&mut policy.budget_usd, findings.value(entry, value::money(node))),
-        "budget_tokens" => {
-            put(&mut policy.budget_tokens, findings.value(entry, value::count(node, 0..=Amounts::MAX)));
-        }
-        "budget_seconds" => {
-            let most = Amounts::MAX / 1000;
-            put(&mut policy.budget_seconds, findings.value(entry, value::count(node, 0..=most)).map(Some));
-        }
-        "max_steps" => {
-            put(&mut policy.max_steps, findings.value(entry, value::count(node, 1..=Amounts::MAX)));
-        }
-        "timeout_s" => put(&mut policy.timeout, findings.value(entry, value::seconds(node))),
-        "step_timeout_s" => {
-            put(&mut policy.step_timeout, findings.value(entry, value::seconds(node)).map(Some));
-        }
-        "max_input_bytes" => {
-            put(&mut policy.max_input_bytes, findings.value(entry, value::count(node, 1..=Amounts::MAX)));
-        }
-        "max_risk_tier" => put(&mut policy.max_risk_tier, findings.value(entry, value::tier(node))),
-        "human_approval_tier" => {
-            put(&mut policy.human_approval_tier, findings.value(entry, tier_or_none(node)));
-        }
-        "approval_timeout_s" => {
-            put(&mut policy.approval_timeout, findings.value(entry, value::seconds(node)));
-        }
-        "breaker" => policy.breaker = breaker(entry, findings),
-        _ => keys::refuse_unknown(entry, "in `policy`", KEYS.iter().copied(), findings),
+/// What a word of the table stands for.
+pub(super) fn on_timeout(word: &str) -> OnTimeout {
+    match word {
+        "skip" => OnTimeout::Skip,
+        "retry" => OnTimeout::Retry,
+        _ => OnTimeout::Fail,
     }
 }
 
-fn breaker(entry: &Entry, findings: &mut Findings) -> BreakerPolicy {
-    let mut breaker = BreakerPolicy::default();
-    let entries = findings.value(entry, value::map(&entry.value, "a map")).unwrap_or_default();
-    keys::refuse_stray(entries, "in `breaker`", BREAKER_KEYS, &[], findings);
-    for entry in entries {
-        let node = &entry.value;
-        match entry.key.as_str() {
-            "threshold" => put(&mut breaker.threshold, findings.value(entry, threshold(node))),
-            "window_s" => put(&mut breaker.window, findings.value(entry, value::seconds(node))),
-            "open_s" => put(&mut breaker.open, findings.value(entry, value::seconds(node))),
-            _ => {}
-        }
+fn limits(policy: &mut Policy, fields: &Fields<'_>, findings: &mut Findings) {
+    put(&mut policy.budget_usd, fields.money("budget_usd", findings));
+    put(&mut policy.budget_tokens, fields.count("budget_tokens", findings));
+    put(&mut policy.budget_seconds, fields.count("budget_seconds", findings).map(Some));
+    put(&mut policy.max_steps, fields.count("max_steps", findings));
+    put(&mut policy.timeout, fields.seconds("timeout_s", findings));
+    put(&mut policy.step_timeout, fields.seconds("step_timeout_s", findings).map(Some));
+    put(&mut policy.max_input_bytes, fields.count("max_input_bytes", findings));
+    put(&mut policy.max_risk_tier, fields.tier("max_risk_tier", findings));
+    put(&mut policy.human_approval_tier, fields.tier_or_none("human_approval_tier", findings));
+    put(&mut policy.approval_timeout, fields.seconds("approval_timeout_s", findings));
+    if let Some(entry) = fields.entry("breaker") {
+        breaker(&mut policy.breaker, entry, findings);
     }
-    breaker
 }
 
-fn threshold(node: &Node) -> Result<u32, Wrong> {
-    let threshold = value::count(node, 1..=u64::from(u32::MAX))?;
-    u32::try_from(threshold).map_err(|_| Wrong::Shape("a whole number"))
-}
-
-fn tier_or_none(node: &Node) -> Result<Option<RiskTier>, Wrong> {
-    let text = value::text(node);
-    if matches!(text, Ok("none")) { Ok(None) } else { value::tier(node).map(Some) }
+fn breaker(breaker: &mut BreakerPolicy, entry: &Entry, findings: &mut Findings) {
+    let fields = Fields::open(&entry.value, &BREAKER, entry.key_mark, findings).unwrap_or_default();
+    put(&mut breaker.threshold, fields.small("threshold", findings));
+    put(&mut breaker.window, fields.seconds("window_s", findings));
+    put(&mut breaker.open, fields.seconds("open_s", findings));
 }
 
 fn put<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_enforced_key_is_read() {
-        for key in KEYS {
-            let mut findings = Findings::default();
-            let source = format!("{key}: [wrong]\n");
-            let root = crate::yaml::parse(&source, &mut findings).unwrap();
-            let entry = Entry { key: "policy".into(), key_mark: root.mark, value: root };
-            read(&entry, &mut findings);
-            assert_eq!(findings.into_invalid().diagnostics[0].code, Code::SHAPE, "{key}");
-        }
     }
 }

@@ -1,190 +1,161 @@
 //! One step of a file.
 
-use super::keys;
+use super::{
+    config::{self, Named, Typed},
+    fields::Fields,
+    policy::{Defaults, on_timeout},
+    table::STEP,
+};
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
     plan::{OnTimeout, Retry, StepPlan},
-    tree::{Entry, Node},
-    value::{self, Wrong},
+    schema::OutputSchema,
+    tree::Mark,
 };
-use comity_core::{Amounts, KindSpec, MicroUsd, RiskTier, Shape};
-use serde_json::{Map, Value};
-use std::time::Duration;
+use comity_core::{KindSpec, MicroUsd, StepKind};
+use serde_json::Value;
 
-/// Keys that every kind of step has.
-const KEYS: &[&str] = &["idempotent", "kind", "price_usd", "risk", "timeout_s"];
-/// Keys that a later build reads.
-const LATER: &[&str] = &[
-    "attachments",
-    "max_retries",
-    "model",
-    "output_schema",
-    "ref",
-    "retry_on_fail",
-    "role",
-    "url",
-    "workflow",
-];
-/// Kinds that a later build runs.
-const LATER_KINDS: &[&str] = &["autogen", "crewai", "http", "langgraph", "mcp", "native", "python"];
-/// Longest name of a step, in characters.
-const MAX_NAME: usize = 64;
+/// A step as far as it can be read alone, and the names it mentions.
+pub(super) struct Draft<'a> {
+    pub(super) name: &'a str,
+    pub(super) mark: Mark,
+    /// `None` when it is wrong; why is reported.
+    pub(super) plan: Option<StepPlan>,
+    pub(super) tools: Vec<(&'a str, Mark)>,
+    pub(super) routes: Vec<(&'a str, Mark)>,
+}
 
-/// Reads a step that waits for nothing yet. `None` when it is wrong; why is reported.
-pub(super) fn read(entry: &Entry, kinds: &[&'static KindSpec], findings: &mut Findings) -> Option<StepPlan> {
-    check_name(entry, findings);
-    let what = || format!("step {}", quote(&entry.key));
-    let keys = findings.item(what, &entry.value, value::map(&entry.value, "a map with the key `kind`"))?;
-    let kind = kind(entry, keys, kinds, findings)?;
-    let common = Common::read(keys, findings);
-    let config = config(keys, kind, findings);
-    refuse_missing(entry, keys, kind, findings);
-    Some(StepPlan {
-        name: entry.key.as_str().into(),
+impl<'a> Draft<'a> {
+    /// A step that could not be read; its name can still be mentioned.
+    pub(super) fn broken(name: &'a str, mark: Mark) -> Self {
+        Self { name, mark, plan: None, tools: Vec::new(), routes: Vec::new() }
+    }
+}
+
+/// Reads a step that waits for nothing yet.
+pub(super) fn read<'a>(
+    named: Named<'a>,
+    kinds: &[&'static KindSpec],
+    defaults: &Defaults,
+    findings: &mut Findings,
+) -> Draft<'a> {
+    let mut draft = Draft::broken(named.name, named.mark);
+    config::check_name(named.name, named.mark, "step", findings);
+    let Some(typed) = config::read(named, "step", &STEP, kinds, findings) else { return draft };
+    draft.tools = tools(&typed, findings);
+    draft.routes = typed.common.names("routes", findings);
+    draft.plan = Some(plan(named, typed, defaults, findings));
+    draft
+}
+
+fn plan(named: Named<'_>, typed: Typed<'_>, defaults: &Defaults, findings: &mut Findings) -> StepPlan {
+    let Typed { kind, common, config } = typed;
+    let idempotent = common.flag("idempotent", findings).unwrap_or(kind.idempotent);
+    let on_timeout = timeout_action(named, &common, idempotent, defaults, findings);
+    StepPlan {
+        name: named.name.into(),
         kind,
-        risk: common.risk.unwrap_or(kind.risk),
-        idempotent: common.idempotent.unwrap_or(kind.idempotent),
-        timeout: common.timeout,
-        price: common.price.unwrap_or(MicroUsd::ZERO),
+        risk: common.tier("risk", findings).unwrap_or(kind.risk),
+        idempotent,
+        timeout: common.seconds("timeout_s", findings),
+        on_timeout,
+        retry: retry(&common, on_timeout, defaults, findings),
+        schema: schema(&common, findings),
+        price: price(kind, &common, findings),
         config,
-        on_timeout: OnTimeout::default(),
-        retry: Retry::default(),
-        schema: None,
         tools: Vec::new(),
         after: Vec::new(),
         before: Vec::new(),
         incoming: Vec::new(),
         outgoing: Vec::new(),
         loops: Vec::new(),
-    })
-}
-
-fn check_name(entry: &Entry, findings: &mut Findings) {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let name = entry.key.as_bytes();
-    let fits = name.len() <= MAX_NAME
-        && name.first().is_some_and(|byte| plain(*byte))
-        && name.iter().all(|byte| plain(*byte) || matches!(byte, b'.' | b'-'));
-    if !fits {
-        let message = format!("{} is not a name of a step", quote(&entry.key));
-        let help = format!(
-            "a name has 1 to {MAX_NAME} of A-Z, a-z, 0-9, `_`, `.`, `-`, and starts with a letter, digit or `_`"
-        );
-        findings.advise(Code::BAD_NAME, entry.key_mark, message, help);
     }
 }
 
-fn kind(
-    step: &Entry,
-    keys: &[Entry],
-    kinds: &[&'static KindSpec],
-    findings: &mut Findings,
-) -> Option<&'static KindSpec> {
-    let Some(entry) = keys.iter().find(|entry| entry.key == "kind") else {
-        let message = format!("step {} lacks the key `kind`", quote(&step.key));
-        findings.report(Code::MISSING_KEY, step.key_mark, message);
-        return None;
+/// What a step costs each time. What only holds other steps costs what they cost.
+pub(super) fn price(kind: &KindSpec, common: &Fields<'_>, findings: &mut Findings) -> MicroUsd {
+    let price = common.money("price_usd", findings).unwrap_or(MicroUsd::ZERO);
+    let why = match kind.step {
+        StepKind::Timer => "it costs nothing to wait",
+        step if step.is_container() => "it costs what the steps inside it cost",
+        _ => return price,
     };
-    let name = findings.value(entry, value::text(&entry.value))?;
-    let found = kinds.iter().copied().find(|kind| kind.name == name);
-    if found.is_none() && LATER_KINDS.contains(&name) {
-        let message = format!("kind {} is not in this build yet", quote(name));
-        findings.report(Code::LATER_KIND, entry.value.mark, message);
-    } else if found.is_none() {
-        let names = || kinds.iter().map(|kind| kind.name);
-        let known: Vec<String> = names().map(quote).collect();
-        let message = format!("unknown kind {}: this build knows {}", quote(name), known.join(", "));
-        findings.misspelt(Code::UNKNOWN_KIND, entry.value.mark, message, name, names());
+    if let Some(entry) = common.entry("price_usd") {
+        let message = format!("a step of kind `{}` has no price: {why}", kind.name);
+        findings.advise(Code::NO_MEANING, entry.key_mark, message, "take `price_usd` out");
     }
-    found
+    MicroUsd::ZERO
 }
 
-/// What every step may say, whatever its kind.
-#[derive(Default)]
-struct Common {
-    risk: Option<RiskTier>,
-    idempotent: Option<bool>,
-    timeout: Option<Duration>,
-    price: Option<MicroUsd>,
-}
-
-impl Common {
-    fn read(keys: &[Entry], findings: &mut Findings) -> Self {
-        let mut common = Self::default();
-        for entry in keys {
-            let node = &entry.value;
-            match entry.key.as_str() {
-                "risk" => common.risk = findings.value(entry, value::tier(node)),
-                "idempotent" => common.idempotent = findings.value(entry, value::flag(node)),
-                "timeout_s" => common.timeout = findings.value(entry, value::seconds(node)),
-                "price_usd" => common.price = findings.value(entry, value::money(node)),
-                _ => {}
-            }
-        }
-        common
+fn timeout_action(
+    named: Named<'_>,
+    common: &Fields<'_>,
+    idempotent: bool,
+    defaults: &Defaults,
+    findings: &mut Findings,
+) -> OnTimeout {
+    let own = common.word("on_timeout", findings).map(on_timeout);
+    let action = own.unwrap_or(defaults.on_timeout);
+    if action == OnTimeout::Fail || idempotent {
+        return action;
     }
+    let (key, mark) = match common.entry("on_timeout") {
+        Some(entry) => ("on_timeout", entry.value.mark),
+        None => ("step_timeout_action", defaults.on_timeout_mark),
+    };
+    let verb = if action == OnTimeout::Skip { "passed over" } else { "tried again" };
+    let message = format!(
+        "`{key}`: step {} may not be {verb} when its time is over, because what ran out of time may have happened",
+        quote(named.name)
+    );
+    let help = "give the step `on_timeout: fail`, or `idempotent: true` if doing it twice does no harm";
+    findings.advise(Code::NOT_TWICE, mark, message, help);
+    action
 }
 
-/// The keys of the kind; every other key is reported.
-fn config(keys: &[Entry], kind: &KindSpec, findings: &mut Findings) -> Map<String, Value> {
-    let mut config = Map::new();
-    for entry in keys.iter().filter(|entry| !KEYS.contains(&entry.key.as_str())) {
-        match kind.keys.iter().find(|spec| spec.name == entry.key) {
-            Some(spec) => {
-                if let Some(value) = shaped(entry, spec.shape, findings) {
-                    config.insert(entry.key.clone(), value);
-                }
-            }
-            None if LATER.contains(&entry.key.as_str()) => keys::refuse_later(entry, findings),
-            None => {
-                let place = format!("in a step of kind `{}`", kind.name);
-                let known = kind.keys.iter().map(|spec| spec.name).chain(KEYS.iter().copied());
-                keys::refuse_unknown(entry, &place, known, findings);
-            }
-        }
+fn retry(common: &Fields<'_>, action: OnTimeout, defaults: &Defaults, findings: &mut Findings) -> Retry {
+    let on_fail = common.flag("retry_on_fail", findings);
+    let tries = common.small("max_retries", findings);
+    if let (Some(false), Some(1..), Some(entry)) = (on_fail, tries, common.entry("max_retries")) {
+        let message = "`max_retries` contradicts `retry_on_fail: false`";
+        findings.advise(Code::BAD_VALUE, entry.value.mark, message, "take one of the two out");
     }
-    config
+    let again = on_fail == Some(true) || (action == OnTimeout::Retry && on_fail.is_none());
+    let max = tries.unwrap_or(if again { defaults.max_retries } else { 0 });
+    let retry = Retry::default();
+    let longest = common.seconds("retry_max_backoff_s", findings);
+    let backoff = common.seconds("retry_backoff_s", findings);
+    if let (Some(backoff), Some(longest), Some(entry)) =
+        (backoff, longest, common.entry("retry_max_backoff_s"))
+        && backoff > longest
+    {
+        let message = "`retry_max_backoff_s` is less than `retry_backoff_s`";
+        findings.report(Code::BAD_VALUE, entry.value.mark, message);
+    }
+    let backoff = backoff.unwrap_or(longest.map_or(retry.backoff, |longest| retry.backoff.min(longest)));
+    Retry { max, backoff, longest: longest.unwrap_or(retry.longest.max(backoff)) }
 }
 
-fn refuse_missing(step: &Entry, keys: &[Entry], kind: &KindSpec, findings: &mut Findings) {
-    for spec in kind.keys.iter().filter(|spec| spec.required) {
-        if !keys.iter().any(|entry| entry.key == spec.name) {
-            let message =
-                format!("step {} of kind `{}` lacks the key `{}`", quote(&step.key), kind.name, spec.name);
-            findings.advise(
-                Code::MISSING_KEY,
-                step.key_mark,
-                message,
-                format!("`{}`: {}", spec.name, spec.about),
-            );
+fn schema(common: &Fields<'_>, findings: &mut Findings) -> Option<OutputSchema> {
+    let schema = common.map("output_schema", findings)?;
+    let entry = common.entry("output_schema")?;
+    match OutputSchema::compile(Value::Object(schema)) {
+        Ok(schema) => Some(schema),
+        Err(why) => {
+            let message = format!("`output_schema` is not a JSON Schema: {}", why.replace('\n', " "));
+            findings.report(Code::BAD_SCHEMA, entry.key_mark, message);
+            None
         }
     }
 }
 
-fn shaped(entry: &Entry, shape: Shape, findings: &mut Findings) -> Option<Value> {
-    let node = &entry.value;
-    match shape {
-        Shape::Text => findings.value(entry, value::text(node)).map(Value::from),
-        Shape::Texts => texts(entry, findings),
-        Shape::Flag => findings.value(entry, value::flag(node)).map(Value::from),
-        Shape::Count => findings.value(entry, value::count(node, 0..=Amounts::MAX)).map(Value::from),
-        Shape::Seconds | Shape::Word(_) | Shape::Any => None,
+fn tools<'a>(typed: &Typed<'a>, findings: &mut Findings) -> Vec<(&'a str, Mark)> {
+    let Some(entry) = typed.common.entry("tools") else { return Vec::new() };
+    if typed.kind.step != StepKind::AgentTurn {
+        let message = format!("a step of kind `{}` calls no tools", typed.kind.name);
+        findings.advise(Code::NO_MEANING, entry.key_mark, message, "only agents take `tools`");
+        return Vec::new();
     }
-}
-
-fn texts(entry: &Entry, findings: &mut Findings) -> Option<Value> {
-    let items = findings.value(entry, some_items(&entry.value))?;
-    let mut texts = Vec::with_capacity(items.len());
-    for item in items {
-        let what = || format!("an item of {}", quote(&entry.key));
-        texts.extend(findings.item(what, item, value::text(item)));
-    }
-    Some(Value::from(texts))
-}
-
-fn some_items(node: &Node) -> Result<&[Node], Wrong> {
-    let expected = "a list of at least one text";
-    let items = value::list(node, expected)?;
-    if items.is_empty() { Err(Wrong::Shape(expected)) } else { Ok(items) }
+    typed.common.names("tools", findings)
 }

@@ -205,6 +205,7 @@ impl<'f> Play<'f> {
             file: "sim.yaml".to_owned(),
             base_dir: PathBuf::new(),
             task: "simulate".to_owned(),
+            read: comity_runtime::no_files(),
         };
         let yes = !self.random.one_in(4);
         let main = Box::pin(async move {
