@@ -189,7 +189,9 @@ impl Gate {
                 self.same_act(run, step, &past).await?;
                 return Ok(Recalled::Fresh { attempt: past.attempt + 1 });
             }
-            PastState::Retry | PastState::Scheduled => {
+            // It has only waited so far: there is nothing that it could differ from.
+            PastState::Scheduled => return Ok(Recalled::Fresh { attempt: past.attempt + 1 }),
+            PastState::Retry => {
                 self.same_act(run, step, &past).await?;
                 return Ok(Recalled::Fresh { attempt: past.attempt + 1 });
             }

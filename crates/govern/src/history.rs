@@ -29,7 +29,7 @@ pub struct Past {
     pub part: Amounts,
     /// What steps nested in this try have used, and what is set aside for those whose end nobody saw.
     pub nested: Amounts,
-    /// What it has cost so far, in all its tries.
+    /// What it has cost since it was first begun, or last failed.
     pub spent: Amounts,
     /// The moment it waits for before it begins, or is tried again.
     pub due: Option<Timestamp>,
@@ -145,7 +145,10 @@ impl History {
         let cost = entry.usage.or(entry.used).unwrap_or_default();
         past.spent = past.spent.checked_add(&cost).unwrap_or(Amounts::UNLIMITED);
         match entry.kind {
-            EntryKind::Failed => past.failures += 1,
+            EntryKind::Failed => {
+                past.failures += 1;
+                past.spent = Amounts::ZERO;
+            }
             EntryKind::Scheduled => past.due = entry.expires.map(Timestamp::from_millis),
             EntryKind::Admitted => {
                 past.due = None;

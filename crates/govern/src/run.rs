@@ -214,7 +214,7 @@ impl Run {
         asked
     }
 
-    /// What a step has cost so far, in all its tries.
+    /// What a step has cost since it was first begun, or last failed.
     pub fn spent_on(&self, step: StepId) -> Amounts {
         self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.spent)
     }

@@ -364,13 +364,16 @@ impl Settlement {
         let holds = stays && self.parent.is_none();
         let fresh = Past::new(&self.step, self.act.unwrap_or_default());
         let before = self.run.recall(self.step.id).unwrap_or_else(|| fresh.clone());
-        let failures = before.failures + u32::from(matches!(state, PastState::Failed(..)));
+        let failed = matches!(state, PastState::Failed(..));
+        let failures = before.failures + u32::from(failed);
+        let spent =
+            if failed { Amounts::ZERO } else { before.spent.checked_add(cost).unwrap_or(Amounts::UNLIMITED) };
         let past = Past {
             attempt: self.step.attempt,
             state,
             hold: if holds { self.hold } else { Amounts::ZERO },
             nested: if holds { self.purse.nested() } else { Amounts::ZERO },
-            spent: before.spent.checked_add(cost).unwrap_or(Amounts::UNLIMITED),
+            spent,
             cleared: self.cleared,
             failures,
             ..fresh

@@ -69,6 +69,19 @@ impl Bundle {
         Digest::of(&parts)
     }
 
+    /// What the files ask a person about the step of this name: the names of those around it come first.
+    pub fn prompt(&self, name: &str) -> Option<String> {
+        let (mut plan, mut path, mut rest) = (&self.root, String::new(), name);
+        while let Some((first, inner)) = rest.split_once('/') {
+            let step = plan.steps().iter().find(|step| &*step.name == first)?;
+            path = beside(&path, named(step)?)?;
+            plan = &self.inner.get(&path)?.plan;
+            rest = inner;
+        }
+        let step = plan.steps().iter().find(|step| &*step.name == rest)?;
+        step.config.get("prompt")?.as_str().map(str::to_owned)
+    }
+
     fn add(
         &mut self,
         plan: &Plan,

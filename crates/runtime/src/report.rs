@@ -1,5 +1,6 @@
 //! Runs as people want to see them: all of it read back from entries.
 
+use crate::bundle::Bundle;
 use crate::error::Error;
 use crate::event::Events;
 use crate::kinds;
@@ -9,10 +10,11 @@ use crate::runtime::Runtime;
 use comity_api::{
     ApprovalInfo, Check, Event, EventKind, RunReport, RunSummary, StepReport, TraceRow, VerifyReport, usd,
 };
-use comity_core::{Digest, RunId};
+use comity_core::{Digest, ReasonCode, RunId};
 use comity_flow::{Plan, compile};
 use comity_ledger::{EntryKind, Record, RunStatus, Slot, Verdict, read, read_one, verify};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What no verification from inside the database can show.
@@ -22,9 +24,9 @@ whole run, were cut off and the rest made to fit: that takes a checkpoint kept e
 impl Runtime {
     /// How a run stands, with its chain recomputed.
     pub async fn report(&self, id: RunId) -> Result<RunReport, Error> {
-        let Pinned { cell, source, .. } = self.pinned(id).await?;
-        let plan = Arc::new(self.compile(&source)?);
-        let mut fold = Fold::new(Arc::clone(&plan));
+        let Pinned { cell, source, setup } = self.pinned(id).await?;
+        let bundle = self.bundle(&source, &setup)?;
+        let mut fold = Fold::new(Arc::clone(&bundle.root));
         read(self.store(), &cell, |record| fold.add(&record)).await?;
         let checked = verify(self.store(), Some((self.tenant(), id))).await?;
         let status = RunStatus::from_number(cell.status);
@@ -36,7 +38,7 @@ impl Runtime {
             cost_usd: usd(spent.micro_usd),
             cost_micro_usd: spent.micro_usd,
             tokens: spent.tokens,
-            approvals: fold.approvals(),
+            approvals: fold.approvals(&bundle),
             steps: fold.steps,
             head: cell.head.to_string(),
             entries: cell.next_seq,
@@ -143,6 +145,8 @@ struct Fold {
     steps: Vec<StepReport>,
     outputs: Vec<Option<Value>>,
     asks: Vec<Option<ApprovalInfo>>,
+    /// Questions about nested steps, by name.
+    nested: BTreeMap<String, ApprovalInfo>,
 }
 
 impl Fold {
@@ -164,20 +168,40 @@ impl Fold {
             steps,
             outputs: vec![None; count],
             asks: vec![None; count],
+            nested: BTreeMap::new(),
         }
     }
 
     fn add(&mut self, record: &Record) -> Result<(), comity_ledger::Error> {
         let Some(event) = self.events.read(record)? else { return Ok(()) };
-        let Some(step) = record.entry.step.as_ref().filter(|step| step.parent.is_none()) else {
+        let Some(step) = record.entry.step.as_ref() else { return Ok(()) };
+        if step.parent.is_some() {
+            self.note_nested(event, record.entry.expires);
             return Ok(());
-        };
+        }
         let Ok(ordinal) = usize::try_from(step.ordinal) else { return Ok(()) };
         // A try that may be made again asks nobody.
         let retry = event.kind == EventKind::StepUnknown && step.idempotent;
         let event = if retry { Event { kind: EventKind::StepCancelled, ..event } } else { event };
         self.note(ordinal, event, record.entry.expires);
         Ok(())
+    }
+
+    /// A question about a nested step is one about the run.
+    fn note_nested(&mut self, event: Event, expires: Option<u64>) {
+        let Some(name) = event.step else { return };
+        if !matches!(event.kind, EventKind::StepHeld | EventKind::StepUnknown) {
+            self.nested.remove(&name);
+            return;
+        }
+        let info = ApprovalInfo {
+            approval: event.approval.unwrap_or_default(),
+            step: name.clone(),
+            prompt: None,
+            message: event.message.unwrap_or_default(),
+            expires_ms: expires,
+        };
+        self.nested.insert(name, info);
     }
 
     fn note(&mut self, ordinal: usize, event: Event, expires: Option<u64>) {
@@ -206,9 +230,21 @@ impl Fold {
         });
     }
 
-    /// What the terminal steps produced: one output as it is, several by step name.
+    /// What the terminal steps produced: one output as it is, several by step name. When the workflow went
+    /// past all of them, what the settled steps produced that led nowhere.
     fn output(&self) -> Value {
-        let settled = self.plan.terminal().iter().filter_map(|ordinal| {
+        let is = |step: &usize, status: &str| self.steps.get(*step).is_some_and(|step| step.status == status);
+        let passed = self.plan.terminal().iter().all(|step| {
+            let why = self.steps.get(*step).and_then(|step| step.reason.as_deref());
+            why == Some(ReasonCode::ConditionFalse.code())
+        });
+        let ends = |step: &usize| {
+            let before = self.plan.step(*step).map(|step| step.before.as_slice()).unwrap_or_default();
+            is(step, "settled") && before.iter().all(|next| is(next, "skipped"))
+        };
+        let ends: Vec<usize> =
+            if passed { (0..self.steps.len()).filter(ends).collect() } else { self.plan.terminal().to_vec() };
+        let settled = ends.iter().filter_map(|ordinal| {
             let output = self.outputs.get(*ordinal)?.clone()?;
             Some((self.plan.step(*ordinal)?.name.to_string(), output))
         });
@@ -220,8 +256,12 @@ impl Fold {
         }
     }
 
-    fn approvals(&self) -> Vec<ApprovalInfo> {
-        self.asks.iter().flatten().cloned().collect()
+    fn approvals(&self, bundle: &Bundle) -> Vec<ApprovalInfo> {
+        let nested = self.nested.values().map(|info| {
+            let prompt = bundle.prompt(&info.step);
+            ApprovalInfo { prompt, ..info.clone() }
+        });
+        self.asks.iter().flatten().cloned().chain(nested).collect()
     }
 }
 

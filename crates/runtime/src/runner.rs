@@ -139,8 +139,8 @@ impl Runner {
             return ready.bound;
         }
         let spent = scope.run().spent_on(id);
-        let rest = ready.bound.saturating_sub(&spent);
-        Amounts { steps: rest.steps.max(1), ..rest }
+        // Being gone on with is a step of its own; what was done before is not done again.
+        Amounts { steps: ready.bound.steps, ..ready.bound.saturating_sub(&spent) }
     }
 }
 
@@ -205,14 +205,7 @@ impl StepRunner for Runner {
     }
 
     fn prompt(&self, name: &str) -> Option<String> {
-        let (first, rest) = name.split_once('/').unwrap_or((name, ""));
-        let ordinal = self.plan.steps().iter().position(|step| &*step.name == first)?;
-        let (plan, ready) = (self.plan.step(ordinal)?, self.ready.get(ordinal)?);
-        match (&ready.doer, rest) {
-            (_, "") => plan.config.get("prompt")?.as_str().map(str::to_owned),
-            (Doer::Flow(inner), rest) => inner.prompt(rest),
-            _ => None,
-        }
+        self.shop.bundle.prompt(name)
     }
 }
 

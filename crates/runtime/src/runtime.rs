@@ -222,7 +222,7 @@ impl Runtime {
     }
 
     /// The plans of a run, from what it pinned.
-    fn bundle(&self, source: &str, setup: &Setup) -> Result<Bundle, Error> {
+    pub(crate) fn bundle(&self, source: &str, setup: &Setup) -> Result<Bundle, Error> {
         let flows = setup.flows.clone();
         let read: Reader =
             Arc::new(move |path| flows.get(path).cloned().ok_or_else(|| "it is not pinned".to_owned()));

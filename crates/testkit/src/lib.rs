@@ -1,7 +1,10 @@
-//! For development only: workloads, and the seeded simulator.
+//! For development only: workloads, random conditions, fuzz targets, and the seeded simulator.
 //!
 //! No other room may use this one outside its tests. Start with [`flows`], then [`sim`].
 
+pub mod conditions;
 pub mod flows;
+pub mod fuzz;
+pub mod random;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -1,9 +1,9 @@
 //! One seed: a workflow, and everything that befalls it.
 
+use crate::random::Random;
 use crate::sim::executor::{Inbox, Process, Timers};
 use crate::sim::oracle::Oracle;
 use crate::sim::probe;
-use crate::sim::random::Random;
 use crate::sim::world::world;
 use comity_api::Event;
 use comity_core::{Namespace, Principal, RunId, Tenant};

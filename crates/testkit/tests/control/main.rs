@@ -1,0 +1,14 @@
+//! What each key that steers a workflow does, on the real runtime and a real database: a test a key, which
+//! fails when the key does nothing.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod house;
+mod loops;
+mod moments;
+mod nested;
+mod routes;
+mod tries;
+mod ways;
+
+use house::entries;
