@@ -2,11 +2,13 @@
 //!
 //! This room knows how things are spelled, not how they are served. Start with [`Event`].
 
+mod describe;
 mod event;
 mod forecast;
 mod report;
 mod view;
 
+pub use describe::{DescribeReport, EdgeInfo, LoopInfo, StepInfo, ToolInfo};
 pub use event::{Event, EventKind};
 pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
 pub use report::{

@@ -1,8 +1,14 @@
 //! The commands, one file each.
 
 mod approve;
+pub mod completions;
+pub mod config;
+pub mod describe;
+pub mod doctor;
 pub mod explain;
 pub mod forecast;
+pub mod init;
+pub mod man;
 pub mod replay;
 mod resume;
 mod run;
@@ -33,5 +39,11 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Forecast(args) => forecast::perform(context, args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
+        Command::Describe(args) => describe::perform(context, &args),
+        Command::Init(args) => init::perform(context, &args),
+        Command::Config(args) => config::perform(context, &args),
+        Command::Doctor(_) => doctor::perform(context),
+        Command::Completions(args) => completions::perform(context, &args),
+        Command::Man(args) => man::perform(context, &args),
     }
 }

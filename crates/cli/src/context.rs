@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use crate::args::Globals;
+use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
 use comity_core::{Clock, Points, RunId};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// What every command is given.
 #[derive(Clone)]
 pub struct Context {
-    /// What the command line says for every command.
+    /// What was said for every command.
     pub globals: Globals,
     /// Where everything is written.
     pub printer: Printer,
@@ -49,7 +49,7 @@ impl Context {
 
     /// Opens the database. Called inside [`Context::block_on`].
     pub fn open(&self, database: Database) -> Result<Opened, Error> {
-        let path = self.globals.database();
+        let path = &self.globals.db;
         if database == Database::Existing && is_missing(path) {
             return Err(Error::NoDatabase(path.to_owned()));
         }
@@ -85,7 +85,7 @@ impl Context {
 }
 
 /// Whether a file is not there. An address of another kind is for the store to refuse, without repeating it.
-fn is_missing(path: &Path) -> bool {
+pub fn is_missing(path: &Path) -> bool {
     !path.to_string_lossy().contains("://") && !path.exists()
 }
 

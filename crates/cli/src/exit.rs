@@ -33,6 +33,11 @@ impl Exit {
         self as i32
     }
 
+    /// The same, but for a run that waits: that is fine where somebody asked for it.
+    pub fn fine_if_waiting(self, fine: bool) -> Self {
+        if fine && self == Self::Waiting { Self::Done } else { self }
+    }
+
     /// How a command ends whose run stands like this.
     pub fn of(status: RunStatus) -> Self {
         match status {
@@ -85,6 +90,18 @@ pub fn meaning(error: &Error) -> Meaning {
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
+        Error::Config { .. } => means(
+            Exit::InvalidFile,
+            "CM0290",
+            "mend the file; `comity config show --origin` shows what counts and where it comes from",
+        ),
+        Error::Variable { .. } => means(Exit::Usage, "CM0291", "set it to one of these, or unset it"),
+        Error::Exists(_) => {
+            means(Exit::Failed, "CM0292", "name another folder: `comity init FOLDER`, or move the file away")
+        }
+        Error::NotMade { .. } => {
+            means(Exit::Failed, "CM0293", "check that you may write there, and that there is room")
+        }
         Error::Output(_) => means(
             Exit::Failed,
             "CM0270",

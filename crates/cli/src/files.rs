@@ -61,7 +61,8 @@ fn input(file: &Path, limit: u64) -> Result<String, Error> {
     text(file, limit)
 }
 
-fn text(path: &Path, limit: u64) -> Result<String, Error> {
+/// Reads a file of text, up to a limit.
+pub fn text(path: &Path, limit: u64) -> Result<String, Error> {
     let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::NoFile(path.to_owned()),
         _ => Error::Unreadable { path: path.to_owned(), why: error.to_string() },

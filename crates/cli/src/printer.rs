@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::exit::{Exit, Meaning, meaning};
+use crate::screen::Screen;
 use clap::ValueEnum;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
@@ -62,6 +63,7 @@ pub struct Printer {
     format: Format,
     color_out: bool,
     color_err: bool,
+    screen: Screen,
     state: Arc<Mutex<State>>,
 }
 
@@ -84,6 +86,7 @@ impl Printer {
             format,
             color_out: wish.color(stdout().is_terminal()),
             color_err: wish.color(stderr().is_terminal()),
+            screen: Screen::of_stdout(),
             state: Arc::default(),
         }
     }
@@ -96,6 +99,16 @@ impl Printer {
     /// How answers are written.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// What can be shown on stdout.
+    pub fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    /// Whether stdout has colour.
+    pub fn has_color(&self) -> bool {
+        self.color_out
     }
 
     /// Writes text to stdout as it is.

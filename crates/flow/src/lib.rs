@@ -5,6 +5,7 @@
 
 pub mod condition;
 pub mod diagnostic;
+pub mod draw;
 pub mod drive;
 mod facts;
 mod file;

@@ -3,6 +3,7 @@
 //! This room reads no arguments and prints nothing; it knows no HTTP. Start with [`Runtime`].
 
 mod bundle;
+mod describe;
 mod error;
 mod event;
 mod owner;
@@ -15,12 +16,15 @@ mod tail;
 pub mod view;
 
 pub use bundle::{Reader, no_files};
+pub use comity_flow::draw;
 pub use comity_flow::{Approver, Invalid, Plan, Question, StepPlan};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
-pub use comity_store::{Error as StoreError, Pump};
+pub use comity_store::{Error as StoreError, Pump, SCHEMA};
+pub use describe::describe;
 pub use error::Error;
+pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check};
 pub use system::{local_account, system_world};

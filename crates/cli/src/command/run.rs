@@ -18,7 +18,8 @@ pub fn perform(context: &Context, args: Run) -> Result<Exit, Error> {
     let names = plan.steps().iter().map(|step| step.name.to_string()).collect();
     context.block_on(async {
         let opened = context.open(Database::Made)?;
-        Session::new(context, &opened).perform(Work::Start(request), names).await
+        let exit = Session::new(context, &opened).perform(Work::Start(request), names).await?;
+        Ok(exit.fine_if_waiting(args.exit_zero_on_pause))
     })
 }
 

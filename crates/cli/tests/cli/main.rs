@@ -12,6 +12,8 @@ mod failing;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod front;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod running;

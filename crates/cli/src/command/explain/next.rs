@@ -59,6 +59,6 @@ fn again(context: &Context, facts: &StepFacts) -> Vec<(String, &'static str)> {
     let reason = facts.causes.last().and_then(|cause| cause.reason.as_ref()).or(facts.step.reason.as_ref());
     let words = reason.and_then(|reason| words::of(ReasonCode::from_code(reason)?));
     let change = words.map_or("", |words| words.change);
-    let file = crate::args::quoted(std::path::Path::new(&facts.file));
+    let file = crate::config::quoted(std::path::Path::new(&facts.file));
     if stopped && !change.is_empty() { vec![(context.line("run", &[&file]), change)] } else { Vec::new() }
 }
