@@ -24,4 +24,7 @@ pub trait Tools: Send + Sync {
         tool: &'a str,
         input: &'a Input,
     ) -> BoxFuture<'a, Result<Output, Failure>>;
+
+    /// Is told that the gate itself failed, which is no business of the agent's.
+    fn fault(&self, error: comity_govern::Error);
 }

@@ -22,6 +22,8 @@ pub(crate) const RESULT: u64 = MAX_RESULT + MAX_NAME + 4;
 pub(crate) const PER_CALL: u64 = 64;
 /// How sure an answer counts as that does not say.
 const CONFIDENCE: f64 = 0.8;
+/// The place of the first step nested in a turn that repairs an answer.
+const REPAIRS: u32 = 1 << 16;
 /// Who answers, as the circuit breaker knows it.
 const ENDPOINT: &str = "model:sandbox";
 
@@ -51,7 +53,9 @@ impl<'t> Turn<'t> {
         tools: &'t dyn Tools,
     ) -> Self {
         let calls_left = agent.keys.max_tool_calls;
-        Self { agent, gate, scope, brief, request, tools, nested: 0, calls_left, used: Usage::default() }
+        // A second turn about the same step stands behind the first.
+        let nested = if brief.repairs() { REPAIRS } else { 0 };
+        Self { agent, gate, scope, brief, request, tools, nested, calls_left, used: Usage::default() }
     }
 
     pub(crate) async fn run(mut self) -> Result<Output, Failure> {
@@ -87,17 +91,24 @@ impl<'t> Turn<'t> {
         let name = Arc::clone(&step.name);
         let effect = async |permit: &mut Permit| ask_sandbox(permit, request, &scene).await;
         let outcome = self.gate.run(&self.scope, step, effect).await;
-        match outcome.map_err(|error| Failure::Unknown(error.to_string()))? {
+        match outcome.map_err(|error| self.stop(error))? {
             Outcome::Settled(settled) => serde_json::from_value(settled.output.value)
                 .map_err(|_| Failure::Failed(format!("`{name}` has no answer on record"))),
             // Why it was refused is why the turn fails: a run out of money is not a model that failed.
             Outcome::Denied(refusal) => Err(Failure::Refused(refusal.reason, refusal.message)),
-            Outcome::Failed(Ended { reason, message }) => Err(match reason {
+            Outcome::Failed(Ended { reason, message, .. }) => Err(match reason {
                 ReasonCode::EffectTimeout | ReasonCode::EffectUnknown => Failure::Unknown(message),
                 _ => Failure::Failed(message),
             }),
             Outcome::Held(_) | Outcome::Unknown(_) | Outcome::Suspended(_) => Err(waiting(&name)),
         }
+    }
+
+    /// The gate itself failed: the run stops over this, and the turn is gone on with when the run is.
+    fn stop(&self, error: comity_govern::Error) -> Failure {
+        let failure = Failure::Waiting(error.to_string());
+        self.tools.fault(error);
+        failure
     }
 
     fn model_step(&mut self) -> Result<Step, Failure> {
@@ -161,7 +172,7 @@ impl<'t> Turn<'t> {
         let tools = self.tools;
         let effect = async |permit: &mut Permit| tools.call(permit, &call.tool, &input).await;
         let outcome = self.gate.run(&self.scope, step, effect).await;
-        match outcome.map_err(|error| Failure::Unknown(error.to_string()))? {
+        match outcome.map_err(|error| self.stop(error))? {
             Outcome::Settled(settled) => Ok(Ok(said(&settled.output.value))),
             Outcome::Denied(refusal) => Ok(Err(format!("refused: {}", refusal.message))),
             Outcome::Failed(ended) => Ok(Err(format!("failed: {}", ended.message))),

@@ -122,6 +122,8 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Agent { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
         RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),

@@ -16,6 +16,22 @@ pub enum Error {
         /// What is wrong with it.
         source: comity_adapter::Error,
     },
+    /// An agent cannot be built.
+    #[error("step `{step}`: {source}")]
+    Agent {
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        source: comity_agent::Error,
+    },
+    /// A tool cannot be used.
+    #[error("tool `{tool}`: {source}")]
+    Tool {
+        /// The tool.
+        tool: String,
+        /// What is wrong with it.
+        source: comity_adapter::Error,
+    },
     /// A kind of step passed the file's check and has no adapter: a defect of the build.
     #[error("no adapter does steps of kind `{0}`")]
     NoAdapter(String),

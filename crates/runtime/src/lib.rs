@@ -39,5 +39,5 @@ pub fn kinds() -> Vec<&'static KindSpec> {
 /// What the kinds of step of these adapters, and those that need none, may say in a file.
 pub(crate) fn specs(adapters: &[comity_adapter::AdapterKind]) -> Vec<&'static KindSpec> {
     let adapters = adapters.iter().map(|adapter| adapter.spec);
-    adapters.chain(comity_flow::KINDS.iter().copied()).collect()
+    adapters.chain(comity_flow::KINDS.iter().copied()).chain([&comity_agent::SPEC]).collect()
 }
