@@ -1,5 +1,9 @@
 //! The command line, read once into types.
 
+mod flow;
+
+pub use flow::{Described, Fmt, Schema, Validate};
+
 use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -101,8 +105,12 @@ pub enum Command {
     Trace(Trace),
     /// Recompute the ledger
     Verify(Verify),
-    /// Check a workflow file without running it
+    /// Check workflow files without running them
     Validate(Validate),
+    /// Write workflow files in the one tidy way
+    Fmt(Fmt),
+    /// Print the JSON Schema of workflow files, for editors
+    Schema(Schema),
 }
 
 /// Run a workflow.
@@ -185,13 +193,6 @@ pub struct Trace {
 pub struct Verify {
     /// Only this run
     pub run: Option<RunId>,
-}
-
-/// Check a workflow file.
-#[derive(Debug, Args)]
-pub struct Validate {
-    /// The workflow file
-    pub flow: PathBuf,
 }
 
 /// What an answer is for.

@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
 mod approve;
+mod fmt;
 mod resume;
 mod run;
 mod runs;
+mod schema;
 mod trace;
 mod validate;
 mod verify;
@@ -23,5 +25,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Trace(args) => trace::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
+        Command::Fmt(args) => fmt::perform(context, &args),
+        Command::Schema(args) => Ok(schema::perform(context, &args)),
     }
 }

@@ -11,6 +11,7 @@ mod exit;
 mod files;
 mod listen;
 mod live;
+mod overwrite;
 mod plain;
 mod printer;
 mod prompt;

@@ -12,7 +12,7 @@ mod runtime;
 mod system;
 mod tail;
 
-pub use comity_flow::{Approver, Invalid, Plan, StepPlan};
+pub use comity_flow::{Approver, Diagnostic, Invalid, Plan, Severity, StepPlan, format, json_schema, render};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
