@@ -31,6 +31,7 @@ fn replace(path: &Path, text: &str) -> Result<(), IoError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files they replace")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
