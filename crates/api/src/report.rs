@@ -210,6 +210,9 @@ pub struct ValidateReport {
     pub steps: usize,
     /// Its mistakes.
     pub errors: Vec<ErrorReport>,
+    /// What is not wrong with it, and worth a look.
+    #[serde(default)]
+    pub warnings: Vec<ErrorReport>,
 }
 
 /// One mistake, or one failure.

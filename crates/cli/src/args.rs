@@ -1,5 +1,9 @@
 //! The command line, read once into types.
 
+mod flow;
+
+pub use flow::{Described, Fmt, Schema, Validate};
+
 use crate::command;
 use crate::command::{
     explain::Explain, forecast::Forecast, replay::Replay, runs::Runs, stream::Stream, trace::Trace,
@@ -92,7 +96,7 @@ pub enum Command {
     Forecast(Forecast),
     /// Recompute the ledger
     Verify(Verify),
-    /// Check a workflow file without running it
+    /// Check workflow files without running them
     Validate(Validate),
     /// Draw a workflow, without running it
     Describe(command::describe::Describe),
@@ -106,6 +110,10 @@ pub enum Command {
     Completions(command::completions::Completions),
     /// Print the manual page
     Man(command::man::Man),
+    /// Write workflow files in the one tidy way
+    Fmt(Fmt),
+    /// Print the JSON Schema of workflow files, for editors
+    Schema(Schema),
 }
 
 /// Run a workflow.
@@ -179,13 +187,6 @@ pub struct Approve {
 pub struct Verify {
     /// Only this run
     pub run: Option<RunId>,
-}
-
-/// Check a workflow file.
-#[derive(Debug, Args)]
-pub struct Validate {
-    /// The workflow file
-    pub flow: PathBuf,
 }
 
 /// What an answer is for.

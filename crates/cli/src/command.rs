@@ -6,6 +6,7 @@ pub mod config;
 pub mod describe;
 pub mod doctor;
 pub mod explain;
+mod fmt;
 pub mod forecast;
 pub mod init;
 pub mod man;
@@ -13,6 +14,7 @@ pub mod replay;
 mod resume;
 mod run;
 pub mod runs;
+mod schema;
 pub mod stream;
 pub mod trace;
 mod validate;
@@ -45,5 +47,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Doctor(_) => doctor::perform(context),
         Command::Completions(args) => completions::perform(context, &args),
         Command::Man(args) => man::perform(context, &args),
+        Command::Fmt(args) => fmt::perform(context, &args),
+        Command::Schema(args) => Ok(schema::perform(context, &args)),
     }
 }

@@ -59,6 +59,11 @@ impl Context {
         Ok(Opened { runtime, clock })
     }
 
+    /// The clock of this machine.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        system_world(Arc::clone(&self.points)).clock
+    }
+
     /// Runs a command's work to its end, on worker threads of its own.
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         // Two at least: one may be busy writing to a slow terminal.

@@ -30,6 +30,14 @@ pub enum Error {
         /// The operating system's words.
         why: String,
     },
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {why}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's words.
+        why: String,
+    },
     /// A file is larger than is read.
     #[error("`{}` has more than {limit} bytes", path.display())]
     TooLarge {

@@ -80,6 +80,9 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::TooLarge { .. } => {
             means(Exit::InvalidFile, "CM0204", "make it smaller, or hand over its path as the task")
         }
+        Error::Unwritable { .. } => {
+            means(Exit::Failed, "CM0274", "make the file and its folder writable; nothing was changed")
+        }
         Error::NotText(_) => means(Exit::InvalidFile, "CM0205", "save it as UTF-8"),
         Error::TaskTooLarge { .. } => {
             means(Exit::Usage, "CM0206", "put the material in a file and name the file in the task")

@@ -17,6 +17,7 @@ mod files;
 mod golden;
 mod listen;
 mod live;
+mod overwrite;
 mod plain;
 mod printer;
 mod prompt;

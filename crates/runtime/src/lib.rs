@@ -17,7 +17,9 @@ pub mod view;
 
 pub use bundle::{Reader, no_files};
 pub use comity_flow::draw;
-pub use comity_flow::{Approver, Invalid, Plan, Question, StepPlan};
+pub use comity_flow::{
+    Approver, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
+};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;

@@ -10,6 +10,7 @@ mod answers;
 #[cfg(test)]
 mod failing;
 #[cfg(test)]
+mod flowfiles;
 mod formats;
 #[cfg(test)]
 mod front;

@@ -1,5 +1,8 @@
 use super::*;
-use crate::plan::tests::kinds::{ALL, FILES};
+use crate::plan::tests::{
+    Seeded,
+    kinds::{ALL, FILES},
+};
 
 fn tidy(source: &str) -> String {
     format(source, ALL).unwrap_or_else(|invalid| panic!("{}", invalid.render("f", source)))
@@ -108,6 +111,42 @@ fn odd_texts_come_through() {
         assert_eq!(before, after, "{text}\n{once}");
         assert_eq!(tidy(&once), once);
     }
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_keeps_what_it_says() {
+    const TOKENS: &[&str] = &[
+        " ", "\n", "# c\n", "  # c", "\"", "'", "|\n", ">-\n", "\t", "\\n", ": ", "- ", "[]", "{}", "~", "é",
+        "\u{85}", "x", ",", "\n\n", "\r\n", "true", "\u{feff}",
+    ];
+    let (mut tidied, mut lost) = (0, 0);
+    for seed in 0..1500 {
+        let mut random = Seeded(seed);
+        let mut bytes = FILES[random.below(FILES.len())].1.as_bytes().to_vec();
+        for _ in 0..=random.below(2) {
+            let at = random.below(bytes.len());
+            match random.below(3) {
+                0 => drop(bytes.drain(at..(at + random.below(9)).min(bytes.len()))),
+                _ => bytes.splice(at..at, TOKENS[random.below(TOKENS.len())].bytes()).for_each(drop),
+            }
+        }
+        let source = String::from_utf8_lossy(&bytes);
+        if crate::compile(&source, ALL).is_err() {
+            continue;
+        }
+        match format(&source, ALL) {
+            Ok(once) => {
+                assert_eq!(format(&once, ALL).as_ref(), Ok(&once), "seed {seed}\n{source}");
+                tidied += 1;
+            }
+            Err(invalid) => {
+                let message = &invalid.diagnostics[0].message;
+                assert!(message.starts_with("the comment"), "seed {seed}: {message}\n{source}");
+                lost += 1;
+            }
+        }
+    }
+    assert!(tidied > 200 && lost > 0, "{tidied} {lost}");
 }
 
 #[test]

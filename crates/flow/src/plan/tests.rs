@@ -320,10 +320,10 @@ fn many_misspelt_names_cost_bounded_work() {
 }
 
 /// Numbers without end from a seed: splitmix64.
-struct Seeded(u64);
+pub(crate) struct Seeded(pub(crate) u64);
 
 impl Seeded {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -340,7 +340,8 @@ fn a_damaged_file_never_panics() {
     ];
     for seed in 0..4000 {
         let mut random = Seeded(seed);
-        let mut bytes = GOOD.as_bytes().to_vec();
+        let file = kinds::FILES.get(random.below(kinds::FILES.len() + 1)).map_or(GOOD, |(_, file)| file);
+        let mut bytes = file.as_bytes().to_vec();
         for _ in 0..=random.below(6) {
             let at = random.below(bytes.len());
             let end = (at + random.below(40)).min(bytes.len());
@@ -352,7 +353,8 @@ fn a_damaged_file_never_panics() {
             }
         }
         let source = String::from_utf8_lossy(&bytes);
-        if let Err(invalid) = compile(&source, KINDS) {
+        let kinds = if file == GOOD { KINDS } else { kinds::ALL };
+        if let Err(invalid) = compile(&source, kinds) {
             assert!(!invalid.diagnostics.is_empty(), "seed {seed}");
             assert!(invalid.render("f", &source).starts_with("error[CM"), "seed {seed}");
         }

@@ -148,7 +148,7 @@ fn of_spot(file: &str, source: &str, spot: &Spot, random: &mut Seeded) -> Vec<Ca
 
 fn of_edge(file: &str, source: &str, line: usize, old: &str) -> Vec<Case> {
     let (first, _) = old.trim().trim_start_matches("- ").split_once("->").unwrap();
-    let indent = &old[..old.len() - old.trim_start().len()];
+    let indent = " ".repeat(old.len() - old.trim_start().len());
     let case = |change: &str, code, at, new: &str| Case {
         name: format!("{file}:{line} edge {change}"),
         source: replaced(source, line, new),
