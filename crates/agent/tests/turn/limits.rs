@@ -55,7 +55,7 @@ fn a_run_that_cannot_pay_for_a_turn_denies_it() {
 #[test]
 fn the_bound_covers_the_longest_turn_there_can_be() {
     let talk = "word ".repeat(3_000);
-    let call = json!({"tool": "read", "arguments": {}});
+    let call = json!({"tool": "read", "arguments": {"long": true}});
     let turn = json!({"content": talk, "calls": vec![call; 5]});
     let last = json!({"content": talk});
     let config = json!({"max_turns": 4, "sandbox": {"turns": [turn, turn, turn, last]}});

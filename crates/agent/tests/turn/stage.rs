@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex};
 /// What each tool costs.
 pub const PRICE: u64 = 100;
 
-/// `read`, `send` (reaches outside, twice is not once) and `break` (fails).
+/// `read`, `send` (reaches outside, twice is not once), `break` (fails), and `steal`, which is not for the
+/// agent.
 #[derive(Default)]
 pub struct Shelf(pub Mutex<Vec<Value>>);
 
 impl Tools for Shelf {
     fn step(&self, scope: &Scope, ordinal: u32, call: &ToolCall, input: &Input) -> Option<Step> {
         let outside = call.tool == "send";
-        let known = ["break", "read", "send"].contains(&call.tool.as_str());
+        let known = ["break", "read", "send", "steal"].contains(&call.tool.as_str());
         known.then(|| Step {
             id: scope.step_id(ordinal, 0),
             parent: scope.parent_step(),
@@ -47,6 +48,9 @@ impl Tools for Shelf {
             self.0.lock().unwrap().push(input.value["arguments"].clone());
             match tool {
                 "break" => Err(Failure::Failed("it broke".to_owned())),
+                _ if input.value["arguments"]["long"] == true => {
+                    Ok(Output { value: json!("word ".repeat(3_000)) })
+                }
                 _ => Ok(Output { value: json!(format!("{tool} says hello")) }),
             }
         })

@@ -86,12 +86,14 @@ fn a_held_call_suspends_the_turn_and_nothing_after_it_happens() {
 
 #[test]
 fn an_approved_call_is_made_and_the_rest_replayed() {
-    for ruling in [Ruling::Approve, Ruling::Reject] {
+    for (ruling, moved) in
+        [(Ruling::Approve, true), (Ruling::Reject, true), (Ruling::Approve, false), (Ruling::Reject, false)]
+    {
         let stage = Stage::new(calls(&["read", "send"]), asks(RiskTier::ExternalIo));
         assert!(matches!(stage.play(), Outcome::Suspended(_)));
         stage.house.rule(stage.house.asked(stage.run()), ruling);
-        let run = stage.house.resume(stage.run());
-        assert_eq!(value(stage.play_again(run))["content"], json!("three ships"), "{ruling:?}");
+        let outcome = if moved { stage.play_again(stage.house.resume(stage.run())) } else { stage.play() };
+        assert_eq!(value(outcome)["content"], json!("three ships"), "{ruling:?}");
         let sent = usize::from(ruling == Ruling::Approve);
         assert_eq!(stage.shelf.0.lock().unwrap().len(), 1 + sent);
         let story = stage.house.story(stage.run());
