@@ -5,8 +5,6 @@ use crate::width::{crop, wide};
 
 /// Spaces between two columns.
 const GAP: usize = 2;
-/// The narrowest a column is cropped to.
-const NARROWEST: usize = 8;
 
 /// One cell of a table.
 #[derive(Clone, Debug)]
@@ -36,7 +34,7 @@ impl<T: AsRef<str>> From<T> for Cell {
 
 /// Lays rows out in columns that are as wide as their widest cell, for stdout. Lines do not end in spaces.
 pub fn table(printer: &Printer, head: &[&str], rows: &[Vec<Cell>]) -> String {
-    Table { head, rows, optional: &[] }.show(printer, None)
+    Table { head, rows, optional: &[], soft: &[] }.show(printer, None)
 }
 
 /// Rows under a head.
@@ -45,13 +43,15 @@ pub struct Table<'t> {
     pub head: &'t [&'t str],
     /// The rows.
     pub rows: &'t [Vec<Cell>],
-    /// Words of the head whose columns are left out first when there is no room.
+    /// Words of the head whose columns are left out, in this order, when cropping others is not enough.
     pub optional: &'t [&'t str],
+    /// Words of the head whose columns may be cropped, in this order, each to no less than so many characters.
+    pub soft: &'t [(&'t str, usize)],
 }
 
 impl Table<'_> {
-    /// The lines, at most so many characters wide. A column without a cell in it is left out when there is
-    /// a limit; then the optional ones, as far as need be; then the last column is cropped, and the widest.
+    /// The lines, at most so many characters wide. A column without a text in it is left out when there is a
+    /// limit.
     pub fn show(&self, printer: &Printer, columns: Option<usize>) -> String {
         let right =
             |column: usize| self.rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.right));
@@ -80,22 +80,27 @@ impl Table<'_> {
                 *width = 0;
             }
         }
+        let place = |word: &str| self.head.iter().position(|head| *head == word);
+        let soft: Vec<(usize, usize)> =
+            self.soft.iter().filter_map(|(word, least)| Some((place(word)?, *least))).collect();
+        let slack = |widths: &[usize]| -> usize {
+            let give = |(column, least): &(usize, usize)| {
+                widths.get(*column).map_or(0, |width| width.saturating_sub(*least))
+            };
+            soft.iter().map(give).sum()
+        };
         for word in self.optional {
-            if total(widths) > columns
-                && let Some(column) = self.head.iter().position(|head| head == word)
-                && let Some(width) = widths.get_mut(column)
+            if total(widths) > columns.saturating_add(slack(widths))
+                && let Some(width) = place(word).and_then(|column| widths.get_mut(column))
             {
                 *width = 0;
             }
         }
-        let over = |widths: &[usize]| total(widths).saturating_sub(columns);
-        let much = over(widths);
-        if let Some(last) = widths.iter_mut().rfind(|width| **width > 0) {
-            *last = last.saturating_sub(much).max(NARROWEST.min(*last));
-        }
-        let much = over(widths);
-        if let Some(widest) = widths.iter_mut().max().filter(|_| much > 0) {
-            *widest = widest.saturating_sub(much).max(NARROWEST.min(*widest));
+        for (column, least) in &soft {
+            let much = total(widths).saturating_sub(columns);
+            if let Some(width) = widths.get_mut(*column) {
+                *width = width.saturating_sub(much).max((*least).min(*width));
+            }
         }
     }
 }
@@ -150,9 +155,12 @@ mod tests {
     fn a_table_fits_where_it_is_shown() {
         let long = "x".repeat(50);
         let rows = vec![vec!["name".into(), Cell::right("7"), "".into(), "gone".into(), long.into()]];
-        let table = Table { head: &["A", "NUM", "B", "C", "D"], rows: &rows, optional: &["C"] };
+        let soft = [("D", 26)];
+        let table = Table { head: &["A", "NUM", "B", "C", "D"], rows: &rows, optional: &["C"], soft: &soft };
         let shown = table.show(&printer(), Some(40));
         assert_eq!(shown, format!("A     NUM  D\nname    7  {}…\n", "x".repeat(28)));
+        let shown = table.show(&printer(), Some(44));
+        assert_eq!(shown, format!("A     NUM  C     D\nname    7  gone  {}…\n", "x".repeat(26)));
         assert!(table.show(&printer(), Some(200)).contains("gone"));
     }
 }

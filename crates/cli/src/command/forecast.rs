@@ -46,7 +46,7 @@ fn text(printer: &Printer, report: &ForecastReport) -> String {
             .chain([usd(report.least), usd(report.most), tokens(report.most)])
             .collect(),
     );
-    let table = Table { head: &head, rows: &rows, optional: &["KIND", "ONE TRY"] };
+    let table = Table { head: &head, rows: &rows, optional: &["KIND", "ONE TRY"], soft: &[("STEP", 12)] };
     table.show(printer, Some(columns().unwrap_or(usize::MAX))) + "\n" + &verdict(printer, report)
 }
 

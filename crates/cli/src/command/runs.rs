@@ -42,7 +42,7 @@ pub fn perform(context: &Context, args: &Runs) -> Result<Exit, Error> {
     let wanted = RunsWanted { limit, statuses: args.status.clone(), name: args.name.clone() };
     let (runs, now) = context.block_on(async {
         let opened = context.open(Database::Existing)?;
-        Ok((opened.runtime.runs(&wanted).await?, opened.clock.now().millis()))
+        Ok((opened.runtime.runs_like(&wanted).await?, opened.clock.now().millis()))
     })?;
     let printer = &context.printer;
     let all = wanted.statuses.is_empty() && wanted.name.is_none();
@@ -53,7 +53,7 @@ pub fn perform(context: &Context, args: &Runs) -> Result<Exit, Error> {
             let head = ["RUN", "STATUS", "NAME", "COST", "STEPS", "TOOK", "STARTED", "OWNER"];
             let rows: Vec<Vec<Cell>> = runs.iter().map(|run| row(run, now)).collect();
             let optional = ["STEPS", "OWNER", "TOOK"];
-            let table = Table { head: &head, rows: &rows, optional: &optional };
+            let table = Table { head: &head, rows: &rows, optional: &optional, soft: &[("NAME", 8)] };
             printer.out(&table.show(printer, Some(columns().unwrap_or(usize::MAX))));
         }
         Format::Json | Format::Ndjson => printer.json_list(&runs),

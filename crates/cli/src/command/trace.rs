@@ -92,7 +92,7 @@ async fn entry_by_entry(context: &Context, runtime: &Runtime, args: &Trace) -> R
         Format::Ndjson => printer.json(&row),
         Format::Text | Format::Json => rows.push(row),
     };
-    runtime.trace(args.run, &Rows { of: args.step.clone(), texts }, visit).await?;
+    runtime.trace_rows(args.run, &Rows { of: args.step.clone(), texts }, visit).await?;
     match printer.format() {
         Format::Text => printer.out(&entries::text(printer, &rows)),
         Format::Json => printer.json_list(&rows),

@@ -211,7 +211,7 @@ fn runs_are_found_by_how_they_stand_and_by_name() {
             .map(|run| run["run_id"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(found(&["--status", "waiting"]), [asks.clone()]);
+    assert_eq!(found(&["--status", "waiting"]), std::slice::from_ref(&asks));
     assert_eq!(found(&["--status", "waiting", "--status", "completed"]).len(), 2);
     assert_eq!(found(&["--name", "ASK"]), [asks]);
     assert!(found(&["--name", "ask", "--status", "failed"]).is_empty());

@@ -23,7 +23,12 @@ pub struct Rows {
 
 impl Runtime {
     /// Every entry of a run, handed on in order.
-    pub async fn trace(
+    pub async fn trace(&self, id: RunId, visit: impl FnMut(TraceRow) + Send) -> Result<(), Error> {
+        self.trace_rows(id, &Rows::default(), visit).await
+    }
+
+    /// The entries of a run that are wanted, handed on in order.
+    pub async fn trace_rows(
         &self,
         id: RunId,
         rows: &Rows,

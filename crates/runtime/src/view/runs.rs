@@ -23,8 +23,13 @@ pub struct RunsWanted {
 }
 
 impl Runtime {
+    /// The newest runs, newest first.
+    pub async fn runs(&self, limit: usize) -> Result<Vec<RunSummary>, Error> {
+        self.runs_like(&RunsWanted { limit, ..RunsWanted::default() }).await
+    }
+
     /// The newest runs that are wanted, newest first.
-    pub async fn runs(&self, wanted: &RunsWanted) -> Result<Vec<RunSummary>, Error> {
+    pub async fn runs_like(&self, wanted: &RunsWanted) -> Result<Vec<RunSummary>, Error> {
         let mut out = Vec::new();
         let mut before = None;
         loop {

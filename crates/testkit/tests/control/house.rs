@@ -4,7 +4,6 @@ use comity_adapter::{ADAPTERS, Adapter, AdapterKind, Error, Setup};
 use comity_api::{RunReport, TraceRow};
 use comity_core::{BoxFuture, KeySpec, KindSpec, RiskTier, RunId, Shape, StepKind, Unwatched};
 use comity_govern::{Failure, Input, Output, Permit};
-use comity_runtime::view::Rows;
 use comity_runtime::{Durability, Finished, Hooks, Reader, Request, Ruling, Runtime, Settings, system_world};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -156,7 +155,7 @@ impl House {
     pub(crate) fn trace(&self, run: &str) -> Vec<TraceRow> {
         block(async {
             let mut rows = Vec::new();
-            self.open().trace(id(run), &Rows::default(), |row| rows.push(row)).await.unwrap();
+            self.open().trace(id(run), |row| rows.push(row)).await.unwrap();
             rows
         })
     }

@@ -4,7 +4,6 @@ use crate::oracle::{self, Fact, Oracle, Reply, Tally, check_told, reply, tally, 
 use crate::sandbox::{PATIENCE, PROGRAM};
 use comity_api::{Event, TraceRow};
 use comity_core::{BoxFuture, RunId, Spawn, Unwatched};
-use comity_runtime::view::{Rows, RunsWanted};
 use comity_runtime::{
     Answer, Durability, Hooks, Request, Ruling, RunStatus, Runtime, Settings, system_world,
 };
@@ -318,12 +317,12 @@ impl Place {
 
 /// The newest run, and where it stands.
 async fn newest(runtime: &Runtime) -> Option<(RunId, String)> {
-    let run = runtime.runs(&RunsWanted { limit: 1, ..RunsWanted::default() }).await.unwrap().pop()?;
+    let run = runtime.runs(1).await.unwrap().pop()?;
     Some((run.run_id.parse().unwrap(), run.status))
 }
 
 async fn trace(runtime: &Runtime, run: RunId) -> Vec<TraceRow> {
     let mut rows = Vec::new();
-    runtime.trace(run, &Rows::default(), |row| rows.push(row)).await.unwrap();
+    runtime.trace(run, |row| rows.push(row)).await.unwrap();
     rows
 }

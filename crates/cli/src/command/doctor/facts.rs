@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::exit::meaning;
 use crate::screen::Screen;
 use comity_core::Unwatched;
-use comity_runtime::view::RunsWanted;
 use comity_runtime::{SCHEMA, Signs, signs, system_world};
 use rustix::fs::{Access, access, statvfs};
 use std::io::IsTerminal;
@@ -117,7 +116,7 @@ fn database(context: &Context, path: &Path, near: &Path) -> Database {
     }
     let seen = context.block_on(async {
         let runtime = context.open(context::Database::Existing)?.runtime;
-        let runs = runtime.runs(&RunsWanted { limit: RUNS, ..RunsWanted::default() }).await?;
+        let runs = runtime.runs(RUNS).await?;
         let with = |status: &str| runs.iter().filter(|run| run.status == status).count();
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (interrupted, waiting) = (number(with("interrupted")), number(with("waiting")));

@@ -78,10 +78,13 @@ fn checks(step: &StepView) -> Option<String> {
         .map(|check| check.check.as_str())
         .collect();
     let says = match step.status.as_str() {
-        "denied" if step.asked.is_none() => "said no",
-        "held" | "approved" => "asks for a person",
         "skipped" | "pending" => return None,
-        _ => return (!step.checks.is_empty()).then(|| format!("All {} checks passed.", step.checks.len())),
+        _ if spoke.is_empty() => {
+            let all = step.checks.len();
+            return (all > 0).then(|| format!("All {all} checks passed."));
+        }
+        "denied" if step.asked.is_none() => "said no",
+        _ => "asked for a person",
     };
     match spoke.as_slice() {
         [] => None,

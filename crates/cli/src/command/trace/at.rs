@@ -47,7 +47,12 @@ pub fn text(context: &Context, at: &AtView, full: bool) -> String {
             ]
         });
         let rows: Vec<Vec<Cell>> = rows.collect();
-        let table = Table { head: &["SETTLED BEFORE", "ENTRY", "OUTPUT"], rows: &rows, optional: &[] };
+        let table = Table {
+            head: &["SETTLED BEFORE", "ENTRY", "OUTPUT"],
+            rows: &rows,
+            optional: &[],
+            soft: &[("OUTPUT", 16), ("SETTLED BEFORE", 12)],
+        };
         out.push_str(&format!("\n{}", table.show(printer, columns().filter(|_| !full))));
     }
     if !at.others.is_empty() {
@@ -59,11 +64,17 @@ pub fn text(context: &Context, at: &AtView, full: bool) -> String {
             ]
         });
         let rows: Vec<Vec<Cell>> = rows.collect();
-        let table = Table { head: &["OTHERWISE", "VERDICT", "WHY"], rows: &rows, optional: &[] };
+        let table = Table {
+            head: &["OTHERWISE", "VERDICT", "WHY"],
+            rows: &rows,
+            optional: &[],
+            soft: &[("WHY", 8), ("OTHERWISE", 12)],
+        };
         out.push_str(&format!("\n{}", table.show(printer, columns())));
     }
     let rows: Vec<Vec<Cell>> = at.account.iter().filter_map(purse).collect();
-    let table = Table { head: &["ACCOUNT", "CAP", "SPENT", "HELD", "LEFT"], rows: &rows, optional: &[] };
+    let table =
+        Table { head: &["ACCOUNT", "CAP", "SPENT", "HELD", "LEFT"], rows: &rows, optional: &[], soft: &[] };
     out.push_str(&format!("\n{}", table.show(printer, None)));
     out
 }

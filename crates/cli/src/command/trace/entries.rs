@@ -11,7 +11,8 @@ use comity_api::TraceRow;
 pub fn text(printer: &Printer, rows: &[TraceRow]) -> String {
     let lines: Vec<Vec<Cell>> = rows.iter().flat_map(lines).collect();
     let head = ["SEQ", "TIME", "WHAT", "STEP", "WHY", "COST", "MESSAGE"];
-    Table { head: &head, rows: &lines, optional: &["COST", "TIME"] }.show(printer, columns())
+    Table { head: &head, rows: &lines, optional: &["COST", "TIME"], soft: &[("MESSAGE", 20), ("STEP", 12)] }
+        .show(printer, columns())
 }
 
 /// One line for an entry, and one more for what each check said when it was held or refused.

@@ -36,7 +36,8 @@ pub fn text(context: &Context, run: &RunView, now: u64) -> String {
     let printer = &context.printer;
     let rows: Vec<Vec<Cell>> = run.steps.iter().map(|step| row(step, now)).collect();
     let head = ["STEP", "VERDICT", "TRY", "TOKENS", "COST", "TIME", "WHY"];
-    let table = Table { head: &head, rows: &rows, optional: &["TOKENS", "TRY"] };
+    let table =
+        Table { head: &head, rows: &rows, optional: &["TOKENS", "TRY"], soft: &[("WHY", 22), ("STEP", 16)] };
     let mut out = table.show(printer, Some(columns().unwrap_or(usize::MAX)));
     let troubled =
         |step: &&StepView| matches!(step.status.as_str(), "denied" | "failed" | "held" | "unknown");
