@@ -61,7 +61,9 @@ fn settings(cli: &Cli) -> Result<Globals, error::Error> {
     let read = config::read(&cli.globals, &Surroundings::real());
     match cli.command {
         Command::Completions(_) | Command::Doctor(_) | Command::Init(_) | Command::Man(_) => {
-            Ok(read.unwrap_or_else(|_| Globals::of_flags(&cli.globals)))
+            let fallback =
+                || config::read(&cli.globals, &Surroundings { files: Vec::new(), ..Surroundings::real() });
+            Ok(read.or_else(|_| fallback()).unwrap_or_else(|_| Globals::of_flags(&cli.globals)))
         }
         _ => read,
     }

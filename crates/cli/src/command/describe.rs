@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
-use crate::printer::{Format, Stream, Tone};
+use crate::printer::{Format, Stream, Tone, harmless, one_line};
 use crate::summary::count;
 use clap::{Args, ValueEnum};
 use comity_runtime::draw::{self, Glyphs, Look};
@@ -45,12 +45,10 @@ pub fn perform(context: &Context, args: &Describe) -> Result<Exit, Error> {
             let screen = printer.screen();
             let glyphs = if args.ascii || !screen.unicode { Glyphs::Plain } else { Glyphs::Unicode };
             let steps = u64::try_from(plan.steps().len()).unwrap_or(u64::MAX);
-            let name = plan.name().unwrap_or(&request.file);
+            let name = one_line(plan.name().unwrap_or(&request.file));
             let head = printer.paint(Stream::Out, Tone::Dim, &count(steps, "step"));
-            printer.out(&format!(
-                "{name}  {head}\n\n{}",
-                draw::ascii(&plan, &Look { width: screen.width, glyphs })
-            ));
+            let picture = draw::ascii(&plan, &Look { width: screen.width, glyphs });
+            printer.out(&format!("{name}  {head}\n\n{}", harmless(&picture)));
         }
     }
     Ok(Exit::Done)

@@ -28,8 +28,8 @@ const STYLES: [Style; 3] = [
 
 /// Draws a plan: boxes with lines between them where that fits the width, else a list.
 ///
-/// Boxes with doubled lines wait for a person. Conditions that were cut short, loops and the steps that make
-/// the run's output stand below.
+/// Boxes with doubled lines wait for a person. What was cut short, loops, tools, and the steps that make the
+/// run's output stand below.
 pub fn ascii(plan: &Plan, look: &Look) -> String {
     let small = plan.steps().len() <= MOST.0 && plan.edges().len() <= MOST.1;
     let drawn = STYLES.iter().filter(|_| small).find_map(|style| boxes(plan, look, style));
@@ -64,7 +64,7 @@ fn tools(plan: &Plan) -> Vec<String> {
     told.collect()
 }
 
-/// The steps whose outputs are the run's, unless there is one and it is the only end.
+/// The steps whose outputs are the run's, unless they are all those that nothing waits for.
 fn outputs(plan: &Plan) -> Vec<String> {
     let ends: Vec<usize> = plan
         .steps()

@@ -1,7 +1,7 @@
 //! A plan as a table, for graphs that do not fit on a screen.
 
 use super::{Look, arrow, condition, name};
-use crate::plan::Plan;
+use crate::plan::{Plan, When};
 
 /// One row a step, in the order of the file, with where it leads.
 pub(super) fn list(plan: &Plan, look: &Look) -> String {
@@ -49,7 +49,7 @@ fn leads(plan: &Plan, step: usize, look: &Look, room: usize) -> Vec<String> {
     }
     for edge in edges() {
         if let Some(when) = condition(&edge.when) {
-            let word = if when == "when named" { "" } else { "if " };
+            let word = if matches!(edge.when, When::If(_)) { "if " } else { "" };
             lines.push(format!("{arrow} {} {word}{when}", name(plan, edge.to)));
         }
     }
