@@ -28,7 +28,7 @@ const AHEAD: usize = 256;
 pub struct Replay {
     /// The run
     pub run: RunId,
-    /// How many times faster than it happened: `1`, `10`, … or `max`
+    /// How many times faster than it happened: any whole number, or `max`
     #[arg(long, value_name = "N|max", default_value = "max")]
     pub speed: Speed,
 }
