@@ -1,6 +1,14 @@
 //! The command line, read once into types.
 
+mod flow;
+
+pub use flow::{Described, Fmt, Schema, Validate};
+
 use crate::command;
+use crate::command::{
+    explain::Explain, forecast::Forecast, replay::Replay, runs::Runs, stream::Stream, trace::Trace,
+    watch::Watch,
+};
 use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -74,11 +82,21 @@ pub enum Command {
     Approve(Approve),
     /// List the newest runs
     Runs(Runs),
-    /// Show every entry of a run
+    /// Show a run: its steps, their checks and their entries
     Trace(Trace),
+    /// Say why a step stands as it does
+    Explain(Explain),
+    /// Follow a run from another terminal
+    Watch(Watch),
+    /// Run a workflow and write its events as NDJSON
+    Stream(Stream),
+    /// Show a run again as it happened; nothing is executed
+    Replay(Replay),
+    /// Say what a workflow may cost, without running it
+    Forecast(Forecast),
     /// Recompute the ledger
     Verify(Verify),
-    /// Check a workflow file without running it
+    /// Check workflow files without running them
     Validate(Validate),
     /// Draw a workflow, without running it
     Describe(command::describe::Describe),
@@ -92,6 +110,10 @@ pub enum Command {
     Completions(command::completions::Completions),
     /// Print the manual page
     Man(command::man::Man),
+    /// Write workflow files in the one tidy way
+    Fmt(Fmt),
+    /// Print the JSON Schema of workflow files, for editors
+    Schema(Schema),
 }
 
 /// Run a workflow.
@@ -160,33 +182,11 @@ pub struct Approve {
     pub step: Option<String>,
 }
 
-/// List the newest runs.
-#[derive(Debug, Args)]
-pub struct Runs {
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub limit: u32,
-}
-
-/// Show every entry of a run.
-#[derive(Debug, Args)]
-pub struct Trace {
-    /// The run
-    pub run: RunId,
-}
-
 /// Recompute the ledger.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// Only this run
     pub run: Option<RunId>,
-}
-
-/// Check a workflow file.
-#[derive(Debug, Args)]
-pub struct Validate {
-    /// The workflow file
-    pub flow: PathBuf,
 }
 
 /// What an answer is for.

@@ -2,7 +2,7 @@
 
 use crate::config::Globals;
 use crate::error::Error;
-use crate::printer::Printer;
+use crate::printer::{Format, Printer};
 use comity_core::{Clock, Points, RunId};
 use comity_runtime::{Runtime, Settings, system_world};
 use std::future::Future;
@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What every command is given.
+#[derive(Clone)]
 pub struct Context {
     /// What was said for every command.
     pub globals: Globals,
@@ -41,6 +42,11 @@ impl Context {
         Self { globals, printer, points }
     }
 
+    /// The same, with answers written in this format.
+    pub fn with_format(&self, format: Format) -> Self {
+        Self { printer: self.printer.with_format(format), ..self.clone() }
+    }
+
     /// Opens the database. Called inside [`Context::block_on`].
     pub fn open(&self, database: Database) -> Result<Opened, Error> {
         let path = &self.globals.db;
@@ -51,6 +57,11 @@ impl Context {
         let clock = Arc::clone(&world.clock);
         let runtime = Runtime::open(Settings::local(path, self.globals.durability.into(), world))?;
         Ok(Opened { runtime, clock })
+    }
+
+    /// The clock of this machine.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        system_world(Arc::clone(&self.points)).clock
     }
 
     /// Runs a command's work to its end, on worker threads of its own.
@@ -65,11 +76,16 @@ impl Context {
         runtime.block_on(work)
     }
 
+    /// A command line, as it can be pasted into a shell. Empty words are left out.
+    pub fn line(&self, command: &str, words: &[&str]) -> String {
+        let flag = self.globals.database_flag();
+        let all = ["comity", command].into_iter().chain(words.iter().copied()).chain(flag.as_deref());
+        all.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
     /// The command line that goes on with a run, as it can be pasted into a shell.
     pub fn resume_line(&self, run: &str, flags: &str) -> String {
-        let flag = self.globals.database_flag();
-        let words = ["comity resume", run, flags, flag.as_deref().unwrap_or_default()];
-        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+        self.line("resume", &[run, flags])
     }
 }
 

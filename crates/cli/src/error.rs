@@ -30,6 +30,14 @@ pub enum Error {
         /// The operating system's words.
         why: String,
     },
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {why}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's words.
+        why: String,
+    },
     /// A file is larger than is read.
     #[error("`{}` has more than {limit} bytes", path.display())]
     TooLarge {
@@ -52,6 +60,9 @@ pub enum Error {
     /// There is no database yet.
     #[error("there is no database at `{}`", .0.display())]
     NoDatabase(PathBuf),
+    /// There is no run in the database.
+    #[error("there is no run yet")]
+    NoRuns,
     /// A configuration file is wrong.
     #[error("{file}:{line}:{column}: {what}")]
     Config {

@@ -80,6 +80,9 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::TooLarge { .. } => {
             means(Exit::InvalidFile, "CM0204", "make it smaller, or hand over its path as the task")
         }
+        Error::Unwritable { .. } => {
+            means(Exit::Failed, "CM0274", "make the file and its folder writable; nothing was changed")
+        }
         Error::NotText(_) => means(Exit::InvalidFile, "CM0205", "save it as UTF-8"),
         Error::TaskTooLarge { .. } => {
             means(Exit::Usage, "CM0206", "put the material in a file and name the file in the task")
@@ -89,6 +92,7 @@ pub fn meaning(error: &Error) -> Meaning {
             "CM0210",
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
+        Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::Config { .. } => means(
             Exit::InvalidFile,
             "CM0290",
@@ -121,6 +125,8 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Agent { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
         RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
@@ -141,6 +147,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
+        RuntimeError::NotReached { .. } => means(
+            Exit::Failed,
+            "CM0282",
+            "`comity trace RUN` shows how far it came; `comity watch RUN` follows it",
+        ),
         RuntimeError::NothingHeld(_) => {
             means(Exit::Failed, "CM0234", "`comity resume RUN` goes on with it; `comity trace RUN` shows it")
         }

@@ -13,6 +13,11 @@ pub const LIMIT: u64 = 1 << 20;
 /// The most bytes of a step's output that a person hands over: what a program may print.
 const OUTPUT_LIMIT: u64 = 8 << 20;
 
+/// Reads a workflow file's text.
+pub fn flow(path: &Path) -> Result<String, Error> {
+    text(path, LIMIT)
+}
+
 /// Reads a workflow file, and finds the folder its programs start in.
 pub fn request(flow: &Path, task: String) -> Result<Request, Error> {
     let source = text(flow, LIMIT)?;

@@ -17,6 +17,7 @@ mod files;
 mod golden;
 mod listen;
 mod live;
+mod overwrite;
 mod plain;
 mod printer;
 mod prompt;
@@ -26,6 +27,7 @@ mod signals;
 mod summary;
 mod table;
 mod time;
+mod width;
 
 use args::{Cli, Command};
 use comity_core::Points;

@@ -91,6 +91,11 @@ impl Printer {
         }
     }
 
+    /// The same, for another format.
+    pub fn with_format(&self, format: Format) -> Self {
+        Self { format, ..self.clone() }
+    }
+
     /// How answers are written.
     pub fn format(&self) -> Format {
         self.format
@@ -194,9 +199,25 @@ pub fn tone(status: &str) -> Tone {
     match status {
         "settled" | "completed" | "approved" => Tone::Good,
         "denied" | "failed" | "exhausted" => Tone::Bad,
-        "held" | "unknown" | "waiting" | "interrupted" => Tone::Asking,
-        "running" => Tone::Busy,
+        "held" | "unknown" | "waiting" | "interrupted" | "suspended" => Tone::Asking,
+        "running" | "scheduled" => Tone::Busy,
         _ => Tone::Dim,
+    }
+}
+
+/// A mark that says the same as a status, where there is no room or no colour for more.
+pub fn symbol(status: &str) -> &'static str {
+    match status {
+        "settled" | "completed" => "✓",
+        "approved" => "+",
+        "running" => "●",
+        "held" | "waiting" => "?",
+        "unknown" | "interrupted" => "!",
+        "denied" | "failed" | "exhausted" => "✗",
+        "skipped" => "-",
+        "scheduled" => "~",
+        "suspended" => "‖",
+        _ => "·",
     }
 }
 

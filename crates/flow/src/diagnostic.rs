@@ -74,7 +74,7 @@ codes! {
     TWO_SPELLINGS = "CM0140": "A key is given in two spellings.";
     NO_NAME = "CM0141": "The workflow has no name.";
     DEAD_END = "CM0142": "A step leads nowhere and is not terminal.";
-    COMMENT_LOST = "CM0143": "A comment stands where formatting cannot keep it.";
+    LOST = "CM0143": "Formatting would lose a part of the file.";
 }
 
 /// How bad it is.

@@ -10,7 +10,7 @@ mod ends;
 pub(crate) mod fields;
 mod graph;
 mod loops;
-mod nodes;
+pub(crate) mod nodes;
 mod policy;
 mod reach;
 mod routes;

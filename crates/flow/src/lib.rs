@@ -10,9 +10,13 @@ pub mod drive;
 mod facts;
 mod file;
 mod findings;
+pub mod forecast;
+mod format;
+mod json_schema;
 pub mod kinds;
 pub mod plan;
 pub mod planner;
+mod reference;
 mod route;
 pub mod schema;
 mod shared;
@@ -24,12 +28,16 @@ mod yaml;
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
 pub use drive::{Approver, Drive, Question, StepRunner, Walked};
+pub use forecast::{Forecast, StepForecast, forecast};
+pub use format::format;
+pub use json_schema::json_schema;
 pub use kinds::KINDS;
 pub use plan::{
     Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};
+pub use reference::reference;
 pub use route::Routing;
 pub use schema::OutputSchema;
 pub use timer::{BadTimer, Timer};

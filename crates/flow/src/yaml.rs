@@ -40,6 +40,24 @@ pub(crate) fn parse(source: &str, findings: &mut Findings) -> Option<Node> {
     Some(builder.root.unwrap_or_else(nothing))
 }
 
+/// A comment, with its `#`.
+pub(crate) struct Comment {
+    pub(crate) text: String,
+    pub(crate) mark: Mark,
+}
+
+/// The comments of a document that [`parse`] reads, in file order.
+pub(crate) fn comments(source: &str) -> Vec<Comment> {
+    let mut options = options();
+    options.set_emit_comments(true);
+    let events = Parser::new_from_str_with_options(source, options).map_while(Result::ok);
+    let comments = events.filter_map(|(event, span)| match event {
+        Event::Comment(text, _) => Some(Comment { text: format!("#{}", text.trim_end()), mark: mark(&span) }),
+        _ => None,
+    });
+    comments.collect()
+}
+
 fn options() -> Options {
     let mut options = Options::default();
     options.disallow_directives = true;
@@ -247,6 +265,17 @@ mod tests {
         ] {
             assert_eq!(codes(source), expected, "{source}");
         }
+    }
+
+    #[test]
+    fn finds_comments_and_nothing_that_looks_like_one() {
+        let source = "# a\nb: 'x # y' # c\nd: |\n  # e\nf: [g, # h\n  i#j]\n";
+        let found: Vec<(String, u32, u32)> = comments(source)
+            .into_iter()
+            .map(|found| (found.text, found.mark.line, found.mark.column))
+            .collect();
+        let expected = [("# a", 1, 1), ("# c", 2, 12), ("# h", 5, 8)];
+        assert_eq!(found, expected.map(|(text, line, column)| (text.to_owned(), line, column)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Schedules answer as the cases taken from MeshFlow 1.3.0 want them to.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use comity_core::Timestamp;
 use comity_flow::Timer;
 use serde_json::{Value, json};

@@ -13,10 +13,13 @@ mod runner;
 mod runtime;
 mod system;
 mod tail;
+pub mod view;
 
 pub use bundle::{Reader, no_files};
 pub use comity_flow::draw;
-pub use comity_flow::{Approver, Invalid, Plan, Question, StepPlan};
+pub use comity_flow::{
+    Approver, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
+};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
@@ -24,6 +27,7 @@ pub use comity_store::{Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;
 pub use owner::{Signs, signs};
+pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check};
 pub use system::{local_account, system_world};
 
@@ -37,5 +41,5 @@ pub fn kinds() -> Vec<&'static KindSpec> {
 /// What the kinds of step of these adapters, and those that need none, may say in a file.
 pub(crate) fn specs(adapters: &[comity_adapter::AdapterKind]) -> Vec<&'static KindSpec> {
     let adapters = adapters.iter().map(|adapter| adapter.spec);
-    adapters.chain(comity_flow::KINDS.iter().copied()).collect()
+    adapters.chain(comity_flow::KINDS.iter().copied()).chain([&comity_agent::SPEC]).collect()
 }

@@ -3,16 +3,12 @@
 use crate::bundle::Bundle;
 use crate::error::Error;
 use crate::event::Events;
-use crate::kinds;
-use crate::owner::alive;
 use crate::pinned::Pinned;
 use crate::runtime::Runtime;
-use comity_api::{
-    ApprovalInfo, Check, Event, EventKind, RunReport, RunSummary, StepReport, TraceRow, VerifyReport, usd,
-};
+use comity_api::{ApprovalInfo, Event, EventKind, RunReport, StepReport, VerifyReport, usd};
 use comity_core::{Digest, ReasonCode, RunId};
-use comity_flow::{Plan, compile};
-use comity_ledger::{EntryKind, Record, RunStatus, Slot, Verdict, read, read_one, verify};
+use comity_flow::Plan;
+use comity_ledger::{Record, RunStatus, read, verify};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,43 +42,6 @@ impl Runtime {
         })
     }
 
-    /// The newest runs, newest first.
-    pub async fn runs(&self, limit: usize) -> Result<Vec<RunSummary>, Error> {
-        let mut out = Vec::new();
-        for row in self.store().runs(self.tenant(), None, limit).await? {
-            let spent = self.spent(row.id).await?;
-            let opened = read_one(self.store(), &row.cell, 0).await?;
-            let status = RunStatus::from_number(row.cell.status).unwrap_or(RunStatus::Running);
-            let owner = alive(self.store().path(), &row.cell.owner).filter(|_| status == RunStatus::Running);
-            // A run that says it is running, and whose process is gone, was cut off.
-            let cut_off = status == RunStatus::Running && owner.is_none();
-            let status = if cut_off { RunStatus::Interrupted } else { status };
-            out.push(RunSummary {
-                run_id: row.id.to_string(),
-                status: status.word().to_owned(),
-                name: opened.map_or(Ok(String::new()), |record| name(&record))?,
-                cost_usd: usd(spent.micro_usd),
-                entries: row.cell.next_seq,
-                opened_ms: row.cell.opened.millis(),
-                updated_ms: row.cell.updated.millis(),
-                owner: owner.map(|pid| format!("process {pid}")),
-            });
-        }
-        Ok(out)
-    }
-
-    /// Every entry of a run, handed on in order.
-    pub async fn trace(&self, id: RunId, mut visit: impl FnMut(TraceRow) + Send) -> Result<(), Error> {
-        let Pinned { cell, source, .. } = self.pinned(id).await?;
-        let mut events = Events::new(Arc::new(self.compile(&source)?));
-        read(self.store(), &cell, |record| {
-            visit(trace_row(&record, events.step_name(&record)?)?);
-            Ok(())
-        })
-        .await?;
-        Ok(())
-    }
-
     /// Recomputes one run, or everything.
     pub async fn verify(&self, only: Option<RunId>) -> Result<VerifyReport, Error> {
         let report = verify(self.store(), only.map(|run| (self.tenant(), run))).await?;
@@ -99,42 +58,6 @@ impl Runtime {
             fault: fault.map(|fault| fault.what),
             not_shown: NOT_SHOWN.to_owned(),
         })
-    }
-}
-
-fn name(opened: &Record) -> Result<String, comity_ledger::Error> {
-    let plan = compile(&opened.words(Slot::Source)?, &kinds());
-    Ok(plan.ok().and_then(|plan| plan.name().map(str::to_owned)).unwrap_or_default())
-}
-
-fn trace_row(record: &Record, step: Option<String>) -> Result<TraceRow, comity_ledger::Error> {
-    let entry = &record.entry;
-    let checks =
-        entry.checks.iter().map(|mark| Check { check: mark.0.to_string(), verdict: word(mark.1).to_owned() });
-    Ok(TraceRow {
-        seq: record.seq,
-        at_ms: entry.at,
-        kind: kind_word(entry.kind),
-        step,
-        principal: entry.principal.to_string(),
-        attempt: entry.step.as_ref().map(|step| step.attempt).filter(|attempt| *attempt > 0),
-        reason: entry.reason.map(|reason| reason.to_string()),
-        message: Some(record.words(Slot::Note)?).filter(|words| !words.is_empty()),
-        checks: checks.collect(),
-        cost_usd: entry.usage.or(entry.used).map(|usage| usd(usage.micro_usd)),
-        hash: record.hash.to_string(),
-    })
-}
-
-fn kind_word(kind: EntryKind) -> String {
-    serde_json::to_value(kind).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Hold => "hold",
-        Verdict::Deny => "deny",
     }
 }
 

@@ -1,16 +1,18 @@
 //! How a plan's steps are done: by the adapters of this build, or by walking another plan.
 
 mod doer;
+mod toolbox;
 
 use crate::bundle::Bundle;
 use crate::error::Error;
-use comity_adapter::AdapterKind;
+use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
 use comity_core::{Amounts, BoxFuture, Step, StepId};
 use comity_flow::{Plan, StepPlan, StepRunner};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
 use doer::{Doer, Ready};
+use serde_json::{Map, Value};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -53,6 +55,17 @@ impl Shop {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The adapter of a kind, with these keys.
+    fn adapter(
+        &self,
+        kind: &str,
+        config: &Map<String, Value>,
+    ) -> Result<Result<Arc<dyn Adapter>, comity_adapter::Error>, Error> {
+        let found = self.adapters.iter().find(|other| other.spec.name == kind);
+        let found = found.ok_or_else(|| Error::NoAdapter(kind.to_owned()))?;
+        Ok((found.build)(&Setup { base_dir: self.base_dir.clone() }, config))
+    }
+
     fn note_fault(&self, error: comity_govern::Error) {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
@@ -84,7 +97,7 @@ impl Runner {
                     let inner = Self::of(shop, inner, &path, prefix)?;
                     Ready::of_flow(step, inner, shop.bundle.digest(&path))
                 }
-                None => doer::build(step, shop)?,
+                None => doer::build(&plan, step, &prefix, shop)?,
             });
         }
         Ok(Self { plan, ready, prefix, shop: Arc::clone(shop), early: None })
@@ -134,13 +147,16 @@ impl Runner {
     }
 
     /// What the step may still cost: a step that goes on keeps to what it was given once.
-    fn rest(&self, scope: &Scope, id: StepId, plan: &StepPlan, ready: &Ready) -> Amounts {
-        if !plan.kind.step.is_container() {
-            return ready.bound;
-        }
+    fn rest(&self, scope: &Scope, id: StepId, step: (&StepPlan, &Ready), input: &Input) -> Amounts {
+        let (plan, ready) = step;
+        let bound = match &ready.doer {
+            Doer::Agent(agent, tools) => doer::agent_bound(agent, tools, plan, input),
+            Doer::Flow(_) => ready.bound,
+            Doer::Adapter(_) | Doer::Timer => return ready.bound,
+        };
         let spent = scope.run().spent_on(id);
         // Being gone on with is a step of its own; what was done before is not done again.
-        Amounts { steps: ready.bound.steps, ..ready.bound.saturating_sub(&spent) }
+        Amounts { steps: bound.steps, ..bound.saturating_sub(&spent) }
     }
 }
 
@@ -170,7 +186,7 @@ impl StepRunner for Runner {
             idempotent: plan.idempotent,
             contract: ready.contract,
             endpoint: Arc::clone(&ready.endpoint),
-            bound: self.rest(scope, id, plan, ready),
+            bound: self.rest(scope, id, (plan, ready), input),
             timeout: plan.timeout,
             input: Arc::clone(&input.bytes),
         }
@@ -195,6 +211,12 @@ impl StepRunner for Runner {
                 ended
             }),
             Doer::Adapter(adapter) => adapter.call(permit, input),
+            Doer::Agent(agent, tools) => Box::pin(async move {
+                let Some(gate) = &self.shop.gate else {
+                    return Err(Failure::Failed("there is no gate to ask".to_owned()));
+                };
+                agent.turn(gate, permit, input, tools).await
+            }),
             Doer::Timer => Box::pin(async move { Ok(doer::moment(permit)) }),
             Doer::Flow(inner) => Box::pin(inner.walk_within(permit, input)),
         }

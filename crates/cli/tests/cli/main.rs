@@ -10,6 +10,7 @@ mod answers;
 #[cfg(test)]
 mod failing;
 #[cfg(test)]
+mod flowfiles;
 mod formats;
 #[cfg(test)]
 mod front;
@@ -19,3 +20,5 @@ mod golden;
 mod running;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod views;

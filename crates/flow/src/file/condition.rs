@@ -47,7 +47,7 @@ impl Asked<'_> {
     /// Where a name stands in the file.
     fn place(&self, name: &str) -> Mark {
         let ruler = self.node.ruler();
-        let text = value::text(&self.node).unwrap_or_default();
+        let text = value::text(self.node).unwrap_or_default();
         let part_of_name = |character: char| character.is_alphanumeric() || character == '_';
         let stands_alone = |at: &usize| {
             let before = text.get(..*at).and_then(|before| before.chars().next_back());

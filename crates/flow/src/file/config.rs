@@ -52,7 +52,7 @@ pub(super) fn read<'a>(
         let doc =
             docs.iter().find(|doc| doc.name == entry.key || (!doc.also.is_empty() && doc.also == entry.key));
         match (place.key(&entry.key), doc) {
-            (None, None) if takes_agent(entry, &docs) => lift(&mut own, entry, &docs, findings),
+            (None, None) if entry.key == "agent" && nests(&docs) => lift(&mut own, entry, &docs, findings),
             (None, None) => stray(entry, sort, place, kind, kinds, findings),
             (shared, doc) => {
                 shared.into_iter().for_each(|shared| common.add(*shared, entry, findings));
@@ -140,9 +140,9 @@ fn stray(
     refuse_unknown(entry, &format!("in a {sort} of kind `{}`", kind.name), known, findings);
 }
 
-/// Whether this is the nested spelling `agent: {role, model}`, in a kind that has both keys.
-pub(crate) fn takes_agent(entry: &Entry, docs: &[KeyDoc]) -> bool {
-    entry.key == "agent" && AGENT.keys.iter().all(|key| docs.iter().any(|doc| doc.name == key.name))
+/// Whether a kind with these keys takes the nested spelling `agent: {role, model}`.
+pub(crate) fn nests(docs: &[KeyDoc]) -> bool {
+    AGENT.keys.iter().all(|key| docs.iter().any(|doc| doc.name == key.name))
 }
 
 /// Takes the keys of the nested spelling as if they stood in the step.

@@ -1,34 +1,14 @@
+mod cases;
+pub(crate) mod kinds;
+mod language;
+pub(crate) mod malformed;
+mod table;
+
 use super::*;
 use crate::Code;
-use comity_core::{KeySpec, Shape, StepKind};
+use comity_core::{KeySpec, Shape};
+use kinds::{COMMAND, PERSON};
 use std::fmt::Write as _;
-
-const fn key(name: &'static str, shape: Shape, required: bool) -> KeySpec {
-    KeySpec { name, shape, required, about: "what it is for" }
-}
-
-static COMMAND: KindSpec = KindSpec {
-    name: "command",
-    step: StepKind::ToolCall,
-    risk: RiskTier::ExternalIo,
-    idempotent: false,
-    keys: &[
-        key("argv", Shape::Texts, true),
-        key("cwd", Shape::Text, false),
-        key("shell", Shape::Flag, false),
-        key("max_bytes", Shape::Count, false),
-    ],
-    about: "Runs a program.",
-};
-
-static PERSON: KindSpec = KindSpec {
-    name: "person",
-    step: StepKind::HumanDecision,
-    risk: RiskTier::ReadOnly,
-    idempotent: true,
-    keys: &[],
-    about: "Asks a person.",
-};
 
 static KINDS: &[&KindSpec] = &[&COMMAND, &PERSON];
 
@@ -276,7 +256,8 @@ fn names_each_circle_whole() {
 
 #[test]
 fn keys_of_the_later_language_may_be_claimed_by_a_kind() {
-    static WEB: KindSpec = KindSpec { name: "web", keys: &[key("url", Shape::Text, true)], ..PERSON };
+    static URL: KeySpec = KeySpec { name: "url", shape: Shape::Text, required: true, about: "Where." };
+    static WEB: KindSpec = KindSpec { name: "web", keys: &[URL], ..PERSON };
     let plan = compile("nodes: {a: {kind: web, url: 'x'}}", &[&WEB]).unwrap();
     assert_eq!(plan.step(0).unwrap().config.get("url"), Some(&Value::from("x")));
 }
@@ -339,10 +320,10 @@ fn many_misspelt_names_cost_bounded_work() {
 }
 
 /// Numbers without end from a seed: splitmix64.
-struct Seeded(u64);
+pub(crate) struct Seeded(pub(crate) u64);
 
 impl Seeded {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -359,7 +340,8 @@ fn a_damaged_file_never_panics() {
     ];
     for seed in 0..4000 {
         let mut random = Seeded(seed);
-        let mut bytes = GOOD.as_bytes().to_vec();
+        let file = kinds::FILES.get(random.below(kinds::FILES.len() + 1)).map_or(GOOD, |(_, file)| file);
+        let mut bytes = file.as_bytes().to_vec();
         for _ in 0..=random.below(6) {
             let at = random.below(bytes.len());
             let end = (at + random.below(40)).min(bytes.len());
@@ -371,7 +353,8 @@ fn a_damaged_file_never_panics() {
             }
         }
         let source = String::from_utf8_lossy(&bytes);
-        if let Err(invalid) = compile(&source, KINDS) {
+        let kinds = if file == GOOD { KINDS } else { kinds::ALL };
+        if let Err(invalid) = compile(&source, kinds) {
             assert!(!invalid.diagnostics.is_empty(), "seed {seed}");
             assert!(invalid.render("f", &source).starts_with("error[CM"), "seed {seed}");
         }

@@ -1,14 +1,20 @@
 //! Who does a step.
 
+use super::toolbox::Toolbox;
 use super::{Runner, Shop};
 use crate::error::Error;
-use comity_adapter::{Adapter, Setup};
+use comity_adapter::Adapter;
+use comity_agent::{Agent, Router};
 use comity_core::{Amounts, Digest, StepKind};
-use comity_flow::{Drive, RunVerdict, StepPlan};
+use comity_flow::{Drive, Plan, RunVerdict, StepPlan};
 use comity_govern::{Failure, Input, Output, Permit};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+
+/// Bytes that an agent inside a workflow inside another is assumed to be told, when what it may cost is set
+/// aside before anybody knows.
+const ASSUMED: usize = 8 << 10;
 
 /// A step of the plan, ready to be done.
 pub(super) struct Ready {
@@ -23,6 +29,8 @@ pub(super) struct Ready {
 pub(super) enum Doer {
     /// Something that is not ours.
     Adapter(Arc<dyn Adapter>),
+    /// An agent of this process, with what it may call.
+    Agent(Box<Agent>, Toolbox),
     /// Nobody: the moment has come.
     Timer,
     /// Another plan.
@@ -40,8 +48,11 @@ impl Ready {
     }
 }
 
-/// Builds what does a step of a kind that is no workflow.
-pub(super) fn build(step: &StepPlan, shop: &Shop) -> Result<Ready, Error> {
+/// Builds what does a step of a kind that is no workflow. `prefix` stands before the step's name.
+pub(super) fn build(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>) -> Result<Ready, Error> {
+    if step.kind.step == StepKind::AgentTurn {
+        return agent(plan, step, prefix, shop);
+    }
     let own = Amounts { micro_usd: step.price.micros(), steps: 1, ..Amounts::ZERO };
     if step.kind.step == StepKind::Timer {
         let endpoint = "timer".into();
@@ -54,10 +65,7 @@ pub(super) fn build(step: &StepPlan, shop: &Shop) -> Result<Ready, Error> {
         });
     }
     let fail = |source| Error::Adapter { step: step.name.to_string(), source };
-    let kind = shop.adapters.iter().find(|kind| kind.spec.name == step.kind.name);
-    let kind = kind.ok_or_else(|| Error::NoAdapter(step.kind.name.to_owned()))?;
-    let setup = Setup { base_dir: shop.base_dir.clone() };
-    let adapter = (kind.build)(&setup, &step.config).map_err(fail)?;
+    let adapter = shop.adapter(step.kind.name, &step.config)?.map_err(fail)?;
     let endpoint: Arc<str> = adapter.endpoint().into();
     let turn = endpoint.starts_with("command:").then(|| Arc::clone(&shop.processes));
     // The call's own step and price, and whatever it may nest. What leaves the range fits no account. An
@@ -68,6 +76,31 @@ pub(super) fn build(step: &StepPlan, shop: &Shop) -> Result<Ready, Error> {
     let fee = Amounts { steps: 1, ..price };
     let bound = fee.checked_add(&nested).unwrap_or(Amounts::UNLIMITED);
     Ok(Ready { doer: Doer::Adapter(adapter), contract: contract(step, None), endpoint, turn, bound })
+}
+
+fn agent(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>) -> Result<Ready, Error> {
+    let name = format!("{prefix}{}", step.name);
+    let tools = Toolbox::of(plan, step, shop)?;
+    let router = plan.control().router.as_ref().map(|router| Router {
+        fallback: router.tiers.get(&router.fallback).unwrap_or(&router.fallback).clone(),
+        tiers: router.tiers.clone(),
+    });
+    let schema = step.schema.as_ref().map(|schema| schema.source());
+    let agent = Agent::build(&name, &step.config, tools.specs(), router, schema);
+    let agent = agent.map_err(|source| Error::Agent { step: step.name.to_string(), source })?;
+    let contract = contract(step, Some(tools.digest()));
+    let bound = agent_bound(&agent, &tools, step, &Input::new(json!({"task": "x".repeat(ASSUMED)})));
+    let doer = Doer::Agent(Box::new(agent), tools);
+    Ok(Ready { doer, contract, endpoint: "agent".into(), turn: None, bound })
+}
+
+/// The most a turn about this input can cost, its own step included. An answer that may be repaired is
+/// paid for twice.
+pub(super) fn agent_bound(agent: &Agent, tools: &Toolbox, step: &StepPlan, input: &Input) -> Amounts {
+    let own = Amounts { steps: 1, ..Amounts::ZERO };
+    let turns = if step.schema.is_some() && step.idempotent { 2 } else { 1 };
+    let nested = times(&agent.bound(input, &tools.bounds()), turns);
+    own.checked_add(&nested).unwrap_or(Amounts::UNLIMITED)
 }
 
 /// The amounts, so often; what leaves the range fits no account.
