@@ -12,7 +12,7 @@ mod error;
 mod exit;
 mod files;
 #[cfg(test)]
-#[path = "../tests/cli/golden.rs"]
+#[path = "../tests/cli/kept.rs"]
 #[expect(clippy::disallowed_methods, reason = "a test's: writes the texts that are kept")]
 mod golden;
 mod listen;

@@ -55,6 +55,10 @@ impl Tools for Shelf {
             }
         })
     }
+
+    fn fault(&self, error: comity_govern::Error) {
+        panic!("the gate failed: {error}");
+    }
 }
 
 /// Money and steps.

@@ -1,4 +1,4 @@
-use crate::golden::golden;
+use crate::kept::golden;
 use crate::sandbox::{Ended, Sandbox, example};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

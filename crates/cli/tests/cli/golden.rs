@@ -1,21 +1,7 @@
-//! What a person sees, compared with files. `COMITY_BLESS=1` writes them anew.
+//! What a person sees of runs, compared with files.
 
+pub use crate::kept::golden;
 use crate::sandbox::{Ended, Sandbox};
-use std::path::PathBuf;
-
-/// Compares a text with `tests/golden/NAME.txt`.
-#[track_caller]
-pub fn golden(name: &str, text: &str) {
-    let path =
-        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).join(format!("{name}.txt"));
-    if std::env::var_os("COMITY_BLESS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        return;
-    }
-    let wanted = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(wanted, text, "{} is another; COMITY_BLESS=1 writes it anew", path.display());
-}
 
 /// The run that has a bit of everything, in a sandbox of its own.
 pub fn review() -> (Sandbox, String) {

@@ -17,6 +17,8 @@ mod front;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod sandbox;
