@@ -288,7 +288,7 @@ fn manual_pages_are_complete_and_well_formed() {
         let title = name.trim_end_matches(".1").to_uppercase();
         assert!(text.contains(&format!(".TH {title} 1")), "{text}");
         let mut groff = Command::new("groff");
-        groff.args(["-man", "-z", "-ww", &name]).current_dir(sandbox.path("pages/man1"));
+        groff.args(["-Kutf8", "-man", "-z", "-ww", &name]).current_dir(sandbox.path("pages/man1"));
         // Where there is no groff, the structure is what was looked at.
         if let Ok(output) = groff.output() {
             let said = Ended::of(output).expect(0).err;
