@@ -1,5 +1,6 @@
 //! Measures, beside the peers and in the same run: only ratios from one run count.
 
+mod condition;
 mod lab;
 mod path;
 mod table;
@@ -9,10 +10,13 @@ use std::process::ExitCode;
 /// Runs one family of benches.
 pub fn run(arguments: &[String]) -> ExitCode {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let result = match arguments.first().map(String::as_str) {
-        Some("path") => path::run(!has("--no-peers"), has("--quick")),
-        _ => Err("usage: cargo xtask bench path [--no-peers] [--quick]".to_owned()),
-    };
+    let result =
+        match arguments.first().map(String::as_str) {
+            Some("path") => path::run(!has("--no-peers"), has("--quick")),
+            Some("condition") => condition::run(),
+            _ => Err("usage: cargo xtask bench path [--no-peers] [--quick] | cargo xtask bench condition"
+                .to_owned()),
+        };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

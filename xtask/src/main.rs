@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bench;
+mod fuzz;
 mod lexer;
 mod sim;
 mod syntax;
@@ -22,7 +23,16 @@ type Command = (&'static str, &'static str, fn(&[String]) -> ExitCode);
 
 /// Every chore, alphabetically.
 const COMMANDS: &[Command] = &[
-    ("bench", "measure beside the peers, in one run: `bench path [--no-peers] [--quick]`", bench::run),
+    (
+        "bench",
+        "measure beside the peers, in one run: `bench path [--no-peers] [--quick]`, `bench condition`",
+        bench::run,
+    ),
+    (
+        "fuzz",
+        "mangled input until the time is up: `fuzz condition|loader [--minutes 1] [--seed S]`",
+        fuzz::run,
+    ),
     ("sim", "play seeds under the simulator: `sim [--seeds 10000] [--from 0]`", sim::run),
     ("tidy", "check what the compiler and clippy cannot: ladder, sizes, names, paths", tidy::run),
 ];

@@ -1,6 +1,6 @@
 //! What every adapter promises, and the table of those there are.
 
-use crate::{Error, command, echo, human};
+use crate::{Error, command, echo, http, human};
 use comity_core::{Amounts, BoxFuture, KindSpec};
 use comity_govern::{Failure, Input, Output, Permit};
 use serde_json::{Map, Value};
@@ -56,6 +56,7 @@ pub type Build = fn(&Setup, &Map<String, Value>) -> Result<Arc<dyn Adapter>, Err
 pub const ADAPTERS: &[AdapterKind] = &[
     AdapterKind { spec: &command::SPEC, build: command::build },
     AdapterKind { spec: &echo::SPEC, build: echo::build },
+    AdapterKind { spec: &http::SPEC, build: http::build },
     AdapterKind { spec: &human::SPEC, build: human::build },
 ];
 
@@ -99,8 +100,11 @@ mod tests {
                 let mut keys = Map::from_iter([
                     ("command".to_owned(), json!(["true"])),
                     ("prompt".to_owned(), json!("Ship it?")),
+                    ("url".to_owned(), json!("https://example.com")),
                 ]);
-                keys.insert(key.name.to_owned(), json!({}));
+                assert!((adapter.build)(&setup, &keys).is_ok(), "{}", adapter.spec.name);
+                // No key takes a list of nothing: neither lists, nor maps, nor anything plain.
+                keys.insert(key.name.to_owned(), json!([]));
                 assert!((adapter.build)(&setup, &keys).is_err(), "{}.{}", adapter.spec.name, key.name);
             }
         }

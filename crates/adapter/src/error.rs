@@ -39,6 +39,20 @@ pub enum Error {
         /// The name, with unprintable characters escaped.
         name: String,
     },
+    /// An address cannot be called. It is not repeated: it may hold a password.
+    #[error("`url` {why}")]
+    Url {
+        /// What is wrong, in words.
+        why: &'static str,
+    },
+    /// A header cannot be sent. Its value is not repeated: it may be a secret.
+    #[error("header `{name}` {why}")]
+    Header {
+        /// The header's name, with unprintable characters escaped.
+        name: String,
+        /// What is wrong, in words.
+        why: &'static str,
+    },
     /// The workflow's folder cannot be told.
     #[error("cannot tell where the folder `{}` is", path.display())]
     Folder {

@@ -20,6 +20,16 @@ impl<'a> Keys<'a> {
         self.read(key, "a whole number from zero", Value::as_u64)
     }
 
+    /// `true` or `false` under `key`, if the key is there.
+    pub(crate) fn flag(&self, key: &'static str) -> Result<Option<bool>, Error> {
+        self.read(key, "true or false", Value::as_bool)
+    }
+
+    /// The map under `key`, if the key is there.
+    pub(crate) fn map(&self, key: &'static str) -> Result<Option<&'a Map<String, Value>>, Error> {
+        self.read(key, "a map", Value::as_object)
+    }
+
     /// The texts under `key`, if the key is there; at least one.
     pub(crate) fn texts(&self, key: &'static str) -> Result<Option<Vec<String>>, Error> {
         self.read(key, "a list of at least one text", texts)

@@ -2,11 +2,20 @@
 //!
 //! This room knows how things are spelled, not how they are served. Start with [`Event`].
 
+mod describe;
 mod event;
+mod forecast;
 mod report;
+mod view;
 
+pub use describe::{DescribeReport, EdgeInfo, LoopInfo, StepInfo, ToolInfo};
 pub use event::{Event, EventKind};
+pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
 pub use report::{
     ApprovalInfo, Check, ErrorReport, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
     VerifyReport, usd,
+};
+pub use view::{
+    Asked, AtView, CauseView, ConditionView, Explanation, Purse, RunView, SettledView, StandingView,
+    StepFacts, StepView,
 };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Micro-dollars as dollars, for display and JSON. Exact up to 15 significant digits.
 pub fn usd(micros: u64) -> f64 {
@@ -95,6 +96,12 @@ pub struct RunSummary {
     /// Who works on it, if anybody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Steps it has taken, nested ones included.
+    #[serde(default)]
+    pub steps: u64,
+    /// Milliseconds from when it was opened to when it last changed.
+    #[serde(default)]
+    pub duration_ms: u64,
 }
 
 /// One entry of a run, for people.
@@ -128,6 +135,30 @@ pub struct TraceRow {
     pub cost_usd: Option<f64>,
     /// Its hash.
     pub hash: String,
+    /// The hash of the entry before it; zeros for the first.
+    #[serde(default)]
+    pub prev: String,
+    /// Which pass of a loop, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pass: Option<u32>,
+    /// Until when an answer counts, or the moment that is waited for, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_ms: Option<u64>,
+    /// Where the run stands from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Tokens booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Digests of the texts beside it, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub payloads: BTreeMap<String, String>,
+    /// What the step was given, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// What the step produced, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
 }
 
 /// What one check said.

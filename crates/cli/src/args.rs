@@ -4,16 +4,18 @@ mod flow;
 
 pub use flow::{Described, Fmt, Schema, Validate};
 
+use crate::command;
+use crate::command::{
+    explain::Explain, forecast::Forecast, replay::Replay, runs::Runs, stream::Stream, trace::Trace,
+    watch::Watch,
+};
 use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use comity_core::{ApprovalId, RunId};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
-
-/// Where runs are kept when nobody says otherwise.
-const DATABASE: &str = ".comity/comity.db";
 
 /// Runs workflows through one gate, and keeps what happened in a hash-chained ledger.
 #[derive(Debug, Parser)]
@@ -24,52 +26,31 @@ pub struct Cli {
     pub command: Command,
     /// What every command takes.
     #[command(flatten)]
-    pub globals: Globals,
+    pub globals: Flags,
 }
 
 const EXITS: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 invalid file, 4 auth, 5 unreachable, 6 denied, 7 budget,
+Exit codes: 0 done, 1 failed, 2 usage, 3 invalid file, 4 auth, 5 unreachable, 6 denied, 7 budget, \
 8 waiting for a person, 9 ledger broken, 130 interrupted.";
 
-/// What every command takes.
-#[derive(Debug, Args)]
-pub struct Globals {
-    /// How answers are written
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
-    pub output: Format,
-    /// The database; `.comity/comity.db` if nothing is said
-    #[arg(long, global = true, value_name = "PATH", env = "COMITY_DB")]
+/// What every command takes, as far as it was said. What was not comes from [`crate::config`].
+#[derive(Clone, Debug, Default, Args)]
+pub struct Flags {
+    /// How answers are written [default: text] [env: COMITY_OUTPUT]
+    #[arg(short, long, global = true, value_enum)]
+    pub output: Option<Format>,
+    /// The database [default: .comity/comity.db] [env: COMITY_DB]
+    #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
-    /// What an acknowledged step survives
-    #[arg(long, global = true, value_enum, env = "COMITY_DURABILITY", default_value_t = Durability::Power)]
-    pub durability: Durability,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
-    /// Never ask; what needs a person waits for `comity approve`
+    /// What an acknowledged step survives [default: power] [env: COMITY_DURABILITY]
+    #[arg(long, global = true, value_enum)]
+    pub durability: Option<Durability>,
+    /// When to use colour [default: auto] [env: COMITY_COLOR]
+    #[arg(long, global = true, value_enum)]
+    pub color: Option<Color>,
+    /// Never ask; what needs a person waits for `comity approve` [env: COMITY_NO_INPUT]
     #[arg(long, global = true)]
     pub no_input: bool,
-}
-
-impl Globals {
-    /// The database.
-    pub fn database(&self) -> &Path {
-        self.db.as_deref().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(DATABASE))
-    }
-
-    /// The flag that names the database again, unless the default or the environment does.
-    pub fn database_flag(&self) -> Option<String> {
-        let database = self.database();
-        let said = std::env::var_os("COMITY_DB").is_some_and(|said| said == database.as_os_str());
-        (!said && database != Path::new(DATABASE)).then(|| format!("--db {}", quoted(database)))
-    }
-}
-
-/// A path as a shell reads it back.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// What an acknowledged step survives.
@@ -101,12 +82,34 @@ pub enum Command {
     Approve(Approve),
     /// List the newest runs
     Runs(Runs),
-    /// Show every entry of a run
+    /// Show a run: its steps, their checks and their entries
     Trace(Trace),
+    /// Say why a step stands as it does
+    Explain(Explain),
+    /// Follow a run from another terminal
+    Watch(Watch),
+    /// Run a workflow and write its events as NDJSON
+    Stream(Stream),
+    /// Show a run again as it happened; nothing is executed
+    Replay(Replay),
+    /// Say what a workflow may cost, without running it
+    Forecast(Forecast),
     /// Recompute the ledger
     Verify(Verify),
     /// Check workflow files without running them
     Validate(Validate),
+    /// Draw a workflow, without running it
+    Describe(command::describe::Describe),
+    /// Start a project in a folder
+    Init(command::init::Init),
+    /// Show the settings that count, and where each comes from
+    Config(command::config::Config),
+    /// Check that everything a run needs is there
+    Doctor(command::doctor::Doctor),
+    /// Print what completes commands in a shell
+    Completions(command::completions::Completions),
+    /// Print the manual page
+    Man(command::man::Man),
     /// Write workflow files in the one tidy way
     Fmt(Fmt),
     /// Print the JSON Schema of workflow files, for editors
@@ -124,6 +127,9 @@ pub struct Run {
     /// A file that says what the run is about; `-` reads stdin
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
     pub task_file: Option<PathBuf>,
+    /// End with 0 instead of 8 when the run waits for a person
+    #[arg(long)]
+    pub exit_zero_on_pause: bool,
 }
 
 /// Go on with a run.
@@ -154,6 +160,9 @@ pub struct Resume {
     /// What to write beside the answer
     #[arg(long, value_name = "TEXT", requires = "answer")]
     pub comment: Option<String>,
+    /// End with 0 instead of 8 when the run waits for a person
+    #[arg(long)]
+    pub exit_zero_on_pause: bool,
 }
 
 /// Answer a held step.
@@ -171,21 +180,6 @@ pub struct Approve {
     /// Which step, if the run asks about several
     #[arg(long, value_name = "NAME")]
     pub step: Option<String>,
-}
-
-/// List the newest runs.
-#[derive(Debug, Args)]
-pub struct Runs {
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub limit: u32,
-}
-
-/// Show every entry of a run.
-#[derive(Debug, Args)]
-pub struct Trace {
-    /// The run
-    pub run: RunId,
 }
 
 /// Recompute the ledger.
@@ -275,11 +269,5 @@ mod tests {
         ] {
             assert!(resume(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn paths_are_quoted_for_a_shell() {
-        assert_eq!(quoted(Path::new("/tmp/a.db")), "/tmp/a.db");
-        assert_eq!(quoted(Path::new("it's $HOME")), r"'it'\''s $HOME'");
     }
 }

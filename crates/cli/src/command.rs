@@ -1,14 +1,25 @@
 //! The commands, one file each.
 
 mod approve;
+pub mod completions;
+pub mod config;
+pub mod describe;
+pub mod doctor;
+pub mod explain;
 mod fmt;
+pub mod forecast;
+pub mod init;
+pub mod man;
+pub mod replay;
 mod resume;
 mod run;
-mod runs;
+pub mod runs;
 mod schema;
-mod trace;
+pub mod stream;
+pub mod trace;
 mod validate;
 mod verify;
+pub mod watch;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -23,8 +34,19 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Approve(args) => approve::perform(context, &args),
         Command::Runs(args) => runs::perform(context, &args),
         Command::Trace(args) => trace::perform(context, &args),
+        Command::Explain(args) => explain::perform(context, &args),
+        Command::Watch(args) => watch::perform(context, &args),
+        Command::Stream(args) => stream::perform(context, args),
+        Command::Replay(args) => replay::perform(context, &args),
+        Command::Forecast(args) => forecast::perform(context, args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
+        Command::Describe(args) => describe::perform(context, &args),
+        Command::Init(args) => init::perform(context, &args),
+        Command::Config(args) => config::perform(context, &args),
+        Command::Doctor(_) => doctor::perform(context),
+        Command::Completions(args) => completions::perform(context, &args),
+        Command::Man(args) => man::perform(context, &args),
         Command::Fmt(args) => fmt::perform(context, &args),
         Command::Schema(args) => Ok(schema::perform(context, &args)),
     }

@@ -1,8 +1,8 @@
 //! What every command is given.
 
-use crate::args::Globals;
+use crate::config::Globals;
 use crate::error::Error;
-use crate::printer::Printer;
+use crate::printer::{Format, Printer};
 use comity_core::{Clock, Points, RunId};
 use comity_runtime::{Runtime, Settings, system_world};
 use std::future::Future;
@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What every command is given.
+#[derive(Clone)]
 pub struct Context {
-    /// What the command line says for every command.
+    /// What was said for every command.
     pub globals: Globals,
     /// Where everything is written.
     pub printer: Printer,
@@ -41,9 +42,14 @@ impl Context {
         Self { globals, printer, points }
     }
 
+    /// The same, with answers written in this format.
+    pub fn with_format(&self, format: Format) -> Self {
+        Self { printer: self.printer.with_format(format), ..self.clone() }
+    }
+
     /// Opens the database. Called inside [`Context::block_on`].
     pub fn open(&self, database: Database) -> Result<Opened, Error> {
-        let path = self.globals.database();
+        let path = &self.globals.db;
         if database == Database::Existing && is_missing(path) {
             return Err(Error::NoDatabase(path.to_owned()));
         }
@@ -70,16 +76,21 @@ impl Context {
         runtime.block_on(work)
     }
 
+    /// A command line, as it can be pasted into a shell. Empty words are left out.
+    pub fn line(&self, command: &str, words: &[&str]) -> String {
+        let flag = self.globals.database_flag();
+        let all = ["comity", command].into_iter().chain(words.iter().copied()).chain(flag.as_deref());
+        all.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
     /// The command line that goes on with a run, as it can be pasted into a shell.
     pub fn resume_line(&self, run: &str, flags: &str) -> String {
-        let flag = self.globals.database_flag();
-        let words = ["comity resume", run, flags, flag.as_deref().unwrap_or_default()];
-        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+        self.line("resume", &[run, flags])
     }
 }
 
 /// Whether a file is not there. An address of another kind is for the store to refuse, without repeating it.
-fn is_missing(path: &Path) -> bool {
+pub fn is_missing(path: &Path) -> bool {
     !path.to_string_lossy().contains("://") && !path.exists()
 }
 

@@ -60,6 +60,40 @@ pub enum Error {
     /// There is no database yet.
     #[error("there is no database at `{}`", .0.display())]
     NoDatabase(PathBuf),
+    /// There is no run in the database.
+    #[error("there is no run yet")]
+    NoRuns,
+    /// A configuration file is wrong.
+    #[error("{file}:{line}:{column}: {what}")]
+    Config {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What is wrong there.
+        what: String,
+    },
+    /// A variable of the environment has a value that is not one of its values.
+    #[error("environment variable {name}: {what}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file that would be made is there.
+    #[error("`{}` is already there, and nothing is overwritten", .0.display())]
+    Exists(PathBuf),
+    /// A file or folder cannot be made.
+    #[error("cannot make `{}`: {why}", path.display())]
+    NotMade {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's words.
+        why: String,
+    },
     /// What the command found out cannot be written.
     #[error("cannot write the output: {0}")]
     Output(String),

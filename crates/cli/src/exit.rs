@@ -33,6 +33,11 @@ impl Exit {
         self as i32
     }
 
+    /// The same, but for a run that waits: that is fine where somebody asked for it.
+    pub fn fine_if_waiting(self, fine: bool) -> Self {
+        if fine && self == Self::Waiting { Self::Done } else { self }
+    }
+
     /// How a command ends whose run stands like this.
     pub fn of(status: RunStatus) -> Self {
         match status {
@@ -87,6 +92,19 @@ pub fn meaning(error: &Error) -> Meaning {
             "CM0210",
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
+        Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
+        Error::Config { .. } => means(
+            Exit::InvalidFile,
+            "CM0290",
+            "mend the file; `comity config show --origin` shows what counts and where it comes from",
+        ),
+        Error::Variable { .. } => means(Exit::Usage, "CM0291", "set it to one of these, or unset it"),
+        Error::Exists(_) => {
+            means(Exit::Failed, "CM0292", "name another folder: `comity init FOLDER`, or move the file away")
+        }
+        Error::NotMade { .. } => {
+            means(Exit::Failed, "CM0293", "check that you may write there, and that there is room")
+        }
         Error::Output(_) => means(
             Exit::Failed,
             "CM0270",
@@ -105,7 +123,11 @@ const MEND: &str = "mend the file; `comity validate FILE` checks it without runn
 fn of_runtime(error: &RuntimeError) -> Meaning {
     match error {
         RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
+        RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
         RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Agent { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
         RuntimeError::Store(error) => of_store(error),
@@ -125,6 +147,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
+        RuntimeError::NotReached { .. } => means(
+            Exit::Failed,
+            "CM0282",
+            "`comity trace RUN` shows how far it came; `comity watch RUN` follows it",
+        ),
         RuntimeError::NothingHeld(_) => {
             means(Exit::Failed, "CM0234", "`comity resume RUN` goes on with it; `comity trace RUN` shows it")
         }
@@ -171,7 +198,9 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
-        GateError::Misplaced(_) | GateError::Defect { .. } => means(Exit::Failed, "CM0260", DEFECT),
+        GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
+            means(Exit::Failed, "CM0260", DEFECT)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The most bytes of a workflow file or a task.
 pub const LIMIT: u64 = 1 << 20;
@@ -24,7 +25,9 @@ pub fn request(flow: &Path, task: String) -> Result<Request, Error> {
         |error: std::io::Error| Error::Unreadable { path: flow.to_owned(), why: error.to_string() };
     let whole = flow.canonicalize().map_err(unreadable)?;
     let base_dir = whole.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(Request { source, file: flow.display().to_string(), base_dir, task })
+    let folder = base_dir.clone();
+    let read = Arc::new(move |path: &str| text(&folder.join(path), LIMIT).map_err(|error| error.to_string()));
+    Ok(Request { source, file: flow.display().to_string(), base_dir, task, read })
 }
 
 /// The task: as given, or from a file, or from stdin when the file is `-`. One line end at its end is dropped.
@@ -63,7 +66,8 @@ fn input(file: &Path, limit: u64) -> Result<String, Error> {
     text(file, limit)
 }
 
-fn text(path: &Path, limit: u64) -> Result<String, Error> {
+/// Reads a file of text, up to a limit.
+pub fn text(path: &Path, limit: u64) -> Result<String, Error> {
     let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::NoFile(path.to_owned()),
         _ => Error::Unreadable { path: path.to_owned(), why: error.to_string() },

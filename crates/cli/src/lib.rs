@@ -5,23 +5,33 @@
 
 mod args;
 mod command;
+mod config;
 mod context;
+mod create;
 mod error;
 mod exit;
 mod files;
+#[cfg(test)]
+#[path = "../tests/cli/kept.rs"]
+#[expect(clippy::disallowed_methods, reason = "a test's: writes the texts that are kept")]
+mod golden;
 mod listen;
 mod live;
 mod overwrite;
 mod plain;
 mod printer;
 mod prompt;
+mod screen;
 mod session;
 mod signals;
 mod summary;
 mod table;
 mod time;
+mod width;
 
+use args::{Cli, Command};
 use comity_core::Points;
+use config::{Globals, Surroundings};
 use context::Context;
 use exit::Exit;
 use printer::Printer;
@@ -36,10 +46,27 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>, points: Arc<dyn Point
         Ok(cli) => cli,
         Err(shown) => return args::show(&shown),
     };
-    let printer = Printer::new(cli.globals.output, cli.globals.color);
-    let context = Context::new(cli.globals, printer.clone(), points);
+    let globals = match settings(&cli) {
+        Ok(globals) => globals,
+        Err(error) => return Globals::of_flags(&cli.globals).printer().fail(&error).code(),
+    };
+    let printer = globals.printer();
+    let context = Context::new(globals, printer.clone(), points);
     let exit = command::perform(&context, cli.command).unwrap_or_else(|error| printer.fail(&error));
     exit_code(&printer, exit)
+}
+
+/// What counts for this command. Those that do not need the configuration work without it.
+fn settings(cli: &Cli) -> Result<Globals, error::Error> {
+    let read = config::read(&cli.globals, &Surroundings::real());
+    match cli.command {
+        Command::Completions(_) | Command::Doctor(_) | Command::Init(_) | Command::Man(_) => {
+            let fallback =
+                || config::read(&cli.globals, &Surroundings { files: Vec::new(), ..Surroundings::real() });
+            Ok(read.or_else(|_| fallback()).unwrap_or_else(|_| Globals::of_flags(&cli.globals)))
+        }
+        _ => read,
+    }
 }
 
 /// Output that could not be written is a failure, unless the run itself came to something worse.

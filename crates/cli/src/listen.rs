@@ -21,17 +21,28 @@ const TICK: Duration = Duration::from_millis(100);
 pub enum View {
     /// Not at all.
     Quiet,
-    /// A line on stderr for each.
+    /// A line for each.
     Lines(Plain),
-    /// A tree on stderr that is drawn again and again.
+    /// A tree on stderr that is drawn again and again, and cleared away at the end.
     Tree(Arc<Live>),
+    /// The same, left standing at the end.
+    Kept(Arc<Live>),
     /// A JSON object on stdout for each.
     Events(Printer),
 }
 
+/// What was shown of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The run.
+    pub run: String,
+    /// The last entry that an event spoke of.
+    pub seq: u64,
+}
+
 /// The thread.
 pub struct Listener {
-    thread: JoinHandle<Option<String>>,
+    thread: JoinHandle<Option<Seen>>,
 }
 
 impl Listener {
@@ -46,35 +57,38 @@ impl Listener {
         Ok((sender, Self { thread }))
     }
 
-    /// Waits for its end. Returns the run it heard of.
-    pub fn join(self) -> Option<String> {
+    /// Waits for its end. Returns what it heard.
+    pub fn join(self) -> Option<Seen> {
         self.thread.join().ok().flatten()
     }
 }
 
-async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) -> Option<String> {
-    let mut run = None;
+async fn follow(mut events: Receiver<Event>, view: View, clock: Arc<dyn Clock>) -> Option<Seen> {
+    let mut seen: Option<Seen> = None;
     loop {
         let event = match &view {
-            View::Tree(live) => {
+            View::Tree(live) | View::Kept(live) => {
                 live.draw();
                 next_or_tick(&mut events, live, &*clock).await
             }
             _ => events.recv().await,
         };
         let Some(event) = event else { break };
-        run.get_or_insert_with(|| event.run_id.clone());
+        let seen = seen.get_or_insert_with(|| Seen { run: event.run_id.clone(), seq: event.seq });
+        seen.seq = event.seq;
         match &view {
             View::Quiet => {}
             View::Lines(plain) => plain.tell(&event),
-            View::Tree(live) => live.note(&event),
+            View::Tree(live) | View::Kept(live) => live.note(&event),
             View::Events(printer) => printer.json(&event),
         }
     }
-    if let View::Tree(live) = &view {
-        live.finish();
+    match &view {
+        View::Tree(live) => live.finish(),
+        View::Kept(live) => live.draw(),
+        View::Quiet | View::Lines(_) | View::Events(_) => {}
     }
-    run
+    seen
 }
 
 /// The next event, with the tree drawn again while there is none. Events that come in a crowd are taken in

@@ -1,27 +1,37 @@
-//! One line on stderr for each event: for pipes, logs and simple terminals.
+//! One line for each event: for pipes, logs and simple terminals.
 
 use crate::printer::{Printer, Stream, one_line, tone};
 use crate::summary::money;
 use crate::time::seconds;
+use crate::width::{columns, crop};
 use comity_api::{Event, EventKind};
 
 /// Writes the lines.
 pub struct Plain {
     printer: Printer,
+    stream: Stream,
 }
 
 impl Plain {
-    /// On this printer.
-    pub fn new(printer: Printer) -> Self {
-        Self { printer }
+    /// On this printer: beside a result on stderr, as the result on stdout.
+    pub fn new(printer: Printer, stream: Stream) -> Self {
+        Self { printer, stream }
     }
 
     /// Writes one event.
     pub fn tell(&self, event: &Event) {
         let word = word(event);
         let gap = " ".repeat(11_usize.saturating_sub(word.len()));
-        let painted = self.printer.paint(Stream::Err, tone(word), word);
-        self.printer.note(&format!("{painted}{gap}{}\n", facts(event)));
+        let painted = self.printer.paint(self.stream, tone(word), word);
+        let facts = facts(event);
+        match self.stream {
+            Stream::Err => self.printer.note(&format!("{painted}{gap}{facts}\n")),
+            Stream::Out => {
+                let room =
+                    columns().map_or(usize::MAX, |columns| columns.saturating_sub(word.len() + gap.len()));
+                self.printer.out(&format!("{painted}{gap}{}\n", crop(&facts, room)));
+            }
+        }
     }
 }
 
@@ -44,11 +54,12 @@ pub fn word(event: &Event) -> &str {
 }
 
 fn facts(event: &Event) -> String {
-    let subject = event.step.as_deref().unwrap_or(&event.run_id);
+    let pass = event.iteration.map(|pass| format!("#{}", pass.saturating_add(1))).unwrap_or_default();
+    let subject = format!("{}{pass}", event.step.as_deref().unwrap_or(&event.run_id));
     let attempt = event.attempt.filter(|attempt| *attempt > 1).map(|attempt| format!("try {attempt}"));
     let message = event.message.as_deref().map(one_line);
     let facts = [
-        Some(subject.to_owned()),
+        Some(subject),
         attempt,
         event.duration_ms.map(seconds),
         event.cost_usd.map(money),

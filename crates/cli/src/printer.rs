@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::exit::{Exit, Meaning, meaning};
+use crate::screen::Screen;
 use clap::ValueEnum;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
@@ -62,6 +63,7 @@ pub struct Printer {
     format: Format,
     color_out: bool,
     color_err: bool,
+    screen: Screen,
     state: Arc<Mutex<State>>,
 }
 
@@ -84,13 +86,29 @@ impl Printer {
             format,
             color_out: wish.color(stdout().is_terminal()),
             color_err: wish.color(stderr().is_terminal()),
+            screen: Screen::of_stdout(),
             state: Arc::default(),
         }
+    }
+
+    /// The same, for another format.
+    pub fn with_format(&self, format: Format) -> Self {
+        Self { format, ..self.clone() }
     }
 
     /// How answers are written.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// What can be shown on stdout.
+    pub fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    /// Whether stdout has colour.
+    pub fn has_color(&self) -> bool {
+        self.color_out
     }
 
     /// Writes text to stdout as it is.
@@ -181,9 +199,25 @@ pub fn tone(status: &str) -> Tone {
     match status {
         "settled" | "completed" | "approved" => Tone::Good,
         "denied" | "failed" | "exhausted" => Tone::Bad,
-        "held" | "unknown" | "waiting" | "interrupted" => Tone::Asking,
-        "running" => Tone::Busy,
+        "held" | "unknown" | "waiting" | "interrupted" | "suspended" => Tone::Asking,
+        "running" | "scheduled" => Tone::Busy,
         _ => Tone::Dim,
+    }
+}
+
+/// A mark that says the same as a status, where there is no room or no colour for more.
+pub fn symbol(status: &str) -> &'static str {
+    match status {
+        "settled" | "completed" => "✓",
+        "approved" => "+",
+        "running" => "●",
+        "held" | "waiting" => "?",
+        "unknown" | "interrupted" => "!",
+        "denied" | "failed" | "exhausted" => "✗",
+        "skipped" => "-",
+        "scheduled" => "~",
+        "suspended" => "‖",
+        _ => "·",
     }
 }
 

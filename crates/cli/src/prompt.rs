@@ -3,7 +3,7 @@
 use crate::live::Live;
 use crate::printer::{Printer, Stream, Tone, one_line};
 use comity_core::BoxFuture;
-use comity_runtime::{Approval, Approver, Error, GateError, Ruling, Runtime, StepPlan};
+use comity_runtime::{Approval, Approver, Error, GateError, Question, Ruling, Runtime};
 use std::io::{BufRead, Read};
 use std::sync::Arc;
 use tokio::sync::{Mutex, oneshot};
@@ -41,13 +41,13 @@ impl<'r> Prompt<'r> {
         Self { runtime, printer, screen, turn: Mutex::new(Turn::Open) }
     }
 
-    async fn question(&self, step: &StepPlan, approval: &Approval) -> Result<Option<Ruling>, GateError> {
+    async fn question(&self, question: &Question) -> Result<Option<Ruling>, GateError> {
         let mut turn = self.turn.lock().await;
         if *turn == Turn::Over {
             return Ok(None);
         }
         let _covered = self.screen.as_deref().map(Live::cover);
-        self.printer.note(&self.words(step, approval));
+        self.printer.note(&self.words(question));
         let reply = loop {
             let label = self.printer.paint(Stream::Err, Tone::Asking, "approve?");
             self.printer.note(&format!("{label} [y/n/later] and a comment: "));
@@ -64,7 +64,7 @@ impl<'r> Prompt<'r> {
             }
         };
         match reply {
-            Reply::Ruled(ruling, comment) => self.record(approval, ruling, &comment).await,
+            Reply::Ruled(ruling, comment) => self.record(&question.approval, ruling, &comment).await,
             Reply::Later | Reply::Unclear => Ok(None),
         }
     }
@@ -90,22 +90,19 @@ impl<'r> Prompt<'r> {
         }
     }
 
-    fn words(&self, step: &StepPlan, approval: &Approval) -> String {
-        let name = self.printer.paint(Stream::Err, Tone::Asking, &step.name);
-        let asked = step.config.get("prompt").and_then(|prompt| prompt.as_str());
+    fn words(&self, question: &Question) -> String {
+        let Question { name, risk, prompt, approval } = question;
+        let name = self.printer.paint(Stream::Err, Tone::Asking, name);
+        let asked = prompt.as_deref();
         let asked = asked.map(|prompt| format!("  asked:  {}\n", one_line(prompt))).unwrap_or_default();
         let why = one_line(&approval.message);
-        format!("\n{name} waits for a person\n{asked}  why:    {why}\n  risk:   {}\n", step.risk)
+        format!("\n{name} waits for a person\n{asked}  why:    {why}\n  risk:   {risk}\n")
     }
 }
 
 impl Approver for Prompt<'_> {
-    fn ask<'a>(
-        &'a self,
-        step: &'a StepPlan,
-        approval: &'a Approval,
-    ) -> BoxFuture<'a, Result<Option<Ruling>, GateError>> {
-        Box::pin(self.question(step, approval))
+    fn ask<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Result<Option<Ruling>, GateError>> {
+        Box::pin(self.question(question))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::context::{Context, Opened};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::listen::{Listener, View};
+use crate::listen::{Listener, Seen, View};
 use crate::live::Live;
 use crate::plain::Plain;
 use crate::printer::{Format, Stream, Tone};
@@ -12,6 +12,7 @@ use crate::signals::Signals;
 use crate::summary;
 use comity_api::RunReport;
 use comity_core::RunId;
+use comity_runtime::view::{Patience, Until};
 use comity_runtime::{Answer, Approver, Finished, Hooks, Request, RunStatus};
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -78,12 +79,36 @@ impl<'c> Session<'c> {
         match finished {
             Ok(finished) => self.conclude(finished).await,
             Err(error) => {
-                if let Some(run) = seen {
-                    printer.note(&format!("{run} was not finished\n\n"));
+                if let Some(seen) = seen {
+                    self.tell_the_rest(&seen).await;
+                    printer.note(&format!("{} was not finished\n\n", seen.run));
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Writes the events that a failed run had recorded and not told of, so that a stream ends as its chain does.
+    async fn tell_the_rest(&self, seen: &Seen) {
+        let printer = &self.context.printer;
+        let Ok(run) = seen.run.parse() else { return };
+        if printer.format() != Format::Ndjson {
+            return;
+        }
+        let (out, mut events) = tokio::sync::mpsc::channel(64);
+        let clock = Arc::clone(&self.opened.clock);
+        let rest = async move {
+            let patience = Patience::default();
+            // What cannot be read any more leaves the stream cut off, as it was.
+            let _ =
+                self.opened.runtime.follow(run, Some(seen.seq), Until::Now, patience, &*clock, &out).await;
+        };
+        let tell = async {
+            while let Some(event) = events.recv().await {
+                printer.json(&event);
+            }
+        };
+        tokio::join!(rest, tell);
     }
 
     async fn work(&self, work: Work, hooks: Hooks<'_>) -> Result<Finished, Error> {
@@ -106,7 +131,7 @@ impl<'c> Session<'c> {
             Format::Text => {}
         }
         if !can_redraw() {
-            return Ok(View::Lines(Plain::new(printer.clone())));
+            return Ok(View::Lines(Plain::new(printer.clone(), Stream::Err)));
         }
         let clock = Arc::clone(&self.opened.clock);
         let live = match work.run() {
@@ -162,7 +187,7 @@ impl<'c> Session<'c> {
 }
 
 /// Whether stderr is a terminal that can be drawn on more than once.
-fn can_redraw() -> bool {
+pub fn can_redraw() -> bool {
     std::io::stderr().is_terminal()
         && std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }

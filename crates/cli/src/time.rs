@@ -14,6 +14,39 @@ pub fn seconds(millis: u64) -> String {
     format!("{}.{:03} s", millis / 1_000, millis % 1_000)
 }
 
+/// A span as people say it: `0.412 s`, `75.3 s`, `12 min 5 s`, `3 h 20 min`, `2 d 4 h`.
+pub fn span(millis: u64) -> String {
+    let total = millis / 1_000;
+    let (days, hours, minutes) = (total / 86_400, total / 3_600 % 24, total / 60 % 60);
+    match total {
+        0..10 => seconds(millis),
+        10..120 => format!("{total}.{} s", millis % 1_000 / 100),
+        120..3_600 => format!("{minutes} min {} s", total % 60),
+        3_600..86_400 => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// A moment as people say it, from where they stand: `just now`, `3 min ago`, `in 2 h`; its date when that is
+/// more than a week away.
+pub fn moment(at: u64, now: u64) -> String {
+    let (apart, past) = (at.abs_diff(now), at <= now);
+    let rough = match apart / 1_000 {
+        0..2 if past => return "just now".to_owned(),
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds @ 172_800..604_800 => format!("{} d", seconds / 86_400),
+        _ => return minute(at),
+    };
+    if past { format!("{rough} ago") } else { format!("in {rough}") }
+}
+
+/// A moment to the minute: `2026-11-20 14:13`.
+fn minute(at: u64) -> String {
+    utc(at).replace('T', " ").chars().take(16).collect()
+}
+
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
 ///
 /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`. Years begin in
@@ -47,6 +80,22 @@ mod tests {
         ] {
             assert_eq!(utc(millis), shown);
         }
+    }
+
+    #[test]
+    fn spans_are_as_short_as_they_are_long() {
+        let shown = [412, 9_999, 75_340, 725_000, 12_000_000, 187_200_000].map(span);
+        assert_eq!(shown, ["0.412 s", "9.999 s", "75.3 s", "12 min 5 s", "3 h 20 min", "2 d 4 h"]);
+    }
+
+    #[test]
+    fn moments_are_told_from_now() {
+        let now = 1_763_640_000_000;
+        let ago = |span: u64| moment(now - span, now);
+        assert_eq!([ago(0), ago(5_000), ago(200_000)], ["just now", "5 s ago", "3 min ago"]);
+        assert_eq!([ago(8_000_000), ago(400_000_000)], ["2 h ago", "4 d ago"]);
+        assert_eq!(ago(864_000_000), "2025-11-10 12:00");
+        assert_eq!([moment(now + 500, now), moment(now + 8_000_000, now)], ["in 0 s", "in 2 h"]);
     }
 
     #[test]

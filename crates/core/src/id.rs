@@ -117,6 +117,15 @@ impl StepId {
             &iteration.to_be_bytes(),
         ])))
     }
+
+    /// What the ids of steps nested in this one are derived from, once it has failed and been begun anew
+    /// this many times: what a failed try did is not taken for the next one's.
+    pub fn anew(self, times: u32) -> Self {
+        if times == 0 {
+            return self;
+        }
+        Self(half(Digest::of(&[b"comity/step-anew/v1\n", &self.0, &times.to_be_bytes()])))
+    }
 }
 
 impl ApprovalId {

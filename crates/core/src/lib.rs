@@ -15,6 +15,7 @@ pub mod principal;
 pub mod reason;
 pub mod risk;
 pub mod step;
+pub mod trace_context;
 
 pub use amounts::{Amounts, Unit};
 pub use digest::Digest;
@@ -28,3 +29,4 @@ pub use principal::{Principal, PrincipalKind, TrustTier};
 pub use reason::ReasonCode;
 pub use risk::RiskTier;
 pub use step::{Step, StepKind};
+pub use trace_context::TraceContext;

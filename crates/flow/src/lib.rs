@@ -5,23 +5,30 @@
 
 pub mod condition;
 pub mod diagnostic;
+pub mod draw;
 pub mod drive;
+mod facts;
 mod file;
 mod findings;
+pub mod forecast;
 mod format;
 mod json_schema;
 pub mod kinds;
 pub mod plan;
 pub mod planner;
 mod reference;
+mod route;
 pub mod schema;
+mod shared;
+pub mod timer;
 mod tree;
 mod value;
 mod yaml;
 
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
-pub use drive::{Approver, Drive, StepRunner, Walked};
+pub use drive::{Approver, Drive, Question, StepRunner, Walked};
+pub use forecast::{Forecast, StepForecast, forecast};
 pub use format::format;
 pub use json_schema::json_schema;
 pub use kinds::KINDS;
@@ -31,4 +38,6 @@ pub use plan::{
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};
 pub use reference::reference;
+pub use route::Routing;
 pub use schema::OutputSchema;
+pub use timer::{BadTimer, Timer};

@@ -1,6 +1,7 @@
 //! What may run next, computed from what has ended. Knows no time and performs nothing.
 
-use crate::plan::{Plan, StepPlan};
+use crate::plan::{Plan, StepPlan, When};
+use crate::route::Routing;
 use comity_core::ReasonCode;
 use std::collections::VecDeque;
 
@@ -13,16 +14,18 @@ pub enum Fate {
     Denied(ReasonCode),
     /// It ended badly.
     Failed(ReasonCode),
-    /// It waits for a person, or for someone to find out how it ended. Not an end.
+    /// It waits for a person, for a moment, or for someone to find out how it ended. Not an end.
     Waiting,
-    /// It never ran, because nothing it waited for settled.
+    /// It never ran, because no way led to it.
     Skipped(Cause),
 }
 
 /// Why a step was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// A step before it was refused.
+    /// The workflow went another way.
+    Passed,
+    /// A step before it was refused. Stronger than a way not taken.
     Denied(ReasonCode),
     /// A step before it ended badly. Stronger than a refusal.
     Failed(ReasonCode),
@@ -31,7 +34,7 @@ pub enum Cause {
 /// How a run stands when nothing is left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunVerdict {
-    /// At least one terminal step settled, and none failed.
+    /// At least one terminal step settled and none failed; or the workflow went past them all.
     Completed,
     /// Some step waits.
     Waiting,
@@ -41,25 +44,40 @@ pub enum RunVerdict {
     Denied(ReasonCode),
 }
 
-/// Walks one plan. All calls of one run together cost time in proportion to steps plus edges.
+/// Walks one plan. Without loops, all calls of one run together cost time in proportion to steps plus
+/// edges; each pass of a loop costs its body's share again.
 ///
-/// A step runs when each of its predecessors has an end and one of them settled, however the steps
-/// beside it stand. With no settled predecessor it is skipped.
+/// - A step runs when every edge to it is decided and one of them was followed, however the steps beside
+///   it stand. With none followed it is skipped.
+/// - A loop runs its body again, from its first step, each time its last step's end says so. What leads
+///   out of the body waits until the loop is over.
 #[derive(Clone, Debug)]
 pub struct Planner<'p> {
     plan: &'p Plan,
     steps: Vec<Progress>,
+    edges: Vec<EdgeState>,
+    loops: Vec<LoopState>,
+    /// For each edge the loops it leads out of; empty when the plan has no loops.
+    exits: Vec<Vec<usize>>,
     ready: Vec<usize>,
     /// Steps that are ready or running.
     busy: usize,
     waiting: usize,
+    replans: u32,
 }
 
-/// One step: where it stands, and how many predecessors have no end yet.
+/// One step: where it stands, and how the edges to it do.
 #[derive(Clone, Copy, Debug)]
 struct Progress {
     stage: Stage,
+    /// Edges to it that are not decided.
     open: usize,
+    /// Edges to it that were followed.
+    followed: usize,
+    /// Which pass this is, from 0.
+    iteration: u32,
+    /// The loop whose end began this pass, if this step is where it goes back to.
+    again: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +90,53 @@ enum Stage {
     Ended(Fate),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EdgeState {
+    Open,
+    /// Decided, and held back until the loops it leads out of are over.
+    Parked(bool),
+    Followed,
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct LoopState {
+    /// How often it went back.
+    turns: u32,
+    over: bool,
+}
+
+/// A step that has just ended, and where that leads.
+struct End<'r> {
+    step: usize,
+    fate: Fate,
+    /// `None`: every edge if it settled, none if not.
+    routing: Option<&'r Routing>,
+}
+
 impl<'p> Planner<'p> {
-    /// Starts a run of `plan`: the steps that wait for nothing are ready.
+    /// Begins a walk: every step that waits for nothing is ready.
     pub fn new(plan: &'p Plan) -> Self {
-        let progress = |step: &StepPlan| Progress { stage: Stage::Blocked, open: step.after.len() };
-        let steps: Vec<Progress> = plan.steps().iter().map(progress).collect();
-        let mut planner = Self { plan, steps, ready: Vec::new(), busy: 0, waiting: 0 };
+        let progress = |step: &StepPlan| Progress {
+            stage: Stage::Blocked,
+            open: step.incoming.len(),
+            followed: 0,
+            iteration: 0,
+            again: None,
+        };
+        let mut planner = Self {
+            plan,
+            steps: plan.steps().iter().map(progress).collect(),
+            edges: vec![EdgeState::Open; plan.edges().len()],
+            loops: vec![LoopState::default(); plan.loops().len()],
+            exits: exits(plan),
+            ready: Vec::new(),
+            busy: 0,
+            waiting: 0,
+            replans: 0,
+        };
         for (ordinal, step) in plan.steps().iter().enumerate() {
-            if step.after.is_empty() {
+            if step.incoming.is_empty() {
                 planner.make_ready(ordinal);
             }
         }
@@ -93,25 +150,34 @@ impl<'p> Planner<'p> {
         ready
     }
 
-    /// Says how a running or waiting step stands now. Returns the steps that are skipped through this,
-    /// each after those it waited for.
+    /// Says how a running or waiting step stands now, when all its edges are followed if it settled, and
+    /// none if not. Returns the steps that are skipped through this, each after those it waited for.
     ///
     /// A step that neither runs nor waits stays as it is.
     pub fn finish(&mut self, step: usize, fate: Fate) -> Vec<usize> {
-        match self.stage(step) {
+        self.stand(End { step, fate, routing: None })
+    }
+
+    /// As [`Planner::finish`], with the edges that are followed, or the loop that goes back.
+    pub fn follow(&mut self, step: usize, fate: Fate, routing: &Routing) -> Vec<usize> {
+        self.stand(End { step, fate, routing: Some(routing) })
+    }
+
+    fn stand(&mut self, end: End<'_>) -> Vec<usize> {
+        match self.stage(end.step) {
             Some(Stage::Running) => self.busy -= 1,
             Some(Stage::Waiting) => self.waiting -= 1,
             _ => return Vec::new(),
         }
-        if fate == Fate::Waiting {
+        if end.fate == Fate::Waiting {
             self.waiting += 1;
-            self.set(step, Stage::Waiting);
+            self.set(end.step, Stage::Waiting);
             return Vec::new();
         }
-        self.end(step, fate)
+        self.end(end)
     }
 
-    /// Makes a waiting step ready again, after a person approved or said what happened.
+    /// Makes a waiting step ready again, after a person approved or said what happened, or a moment came.
     ///
     /// A step that does not wait stays as it is.
     pub fn reopen(&mut self, step: usize) {
@@ -129,15 +195,17 @@ impl<'p> Planner<'p> {
         if self.waiting > 0 {
             return Some(RunVerdict::Waiting);
         }
+        let settled = !self.settled(self.plan.terminal()).is_empty();
         Some(match self.strongest_cause(self.plan.terminal()) {
             Some(Cause::Failed(reason)) => RunVerdict::Failed(reason),
-            _ if !self.outputs().is_empty() => RunVerdict::Completed,
+            _ if settled => RunVerdict::Completed,
             Some(Cause::Denied(reason)) => RunVerdict::Denied(reason),
+            Some(Cause::Passed) => RunVerdict::Completed,
             None => RunVerdict::Denied(ReasonCode::Unreachable),
         })
     }
 
-    /// How a step stands; `None` before it was finished or skipped.
+    /// How a step stands in its present pass; `None` before it was finished or skipped.
     pub fn fate(&self, step: usize) -> Option<Fate> {
         match self.stage(step)? {
             Stage::Ended(fate) => Some(fate),
@@ -146,32 +214,83 @@ impl<'p> Planner<'p> {
         }
     }
 
-    /// The settled terminal steps, ascending: their outputs are the run's.
+    /// Which pass a step is in, from 0.
+    pub fn iteration(&self, step: usize) -> u32 {
+        self.steps.get(step).map_or(0, |progress| progress.iteration)
+    }
+
+    /// How often a loop may still go back.
+    pub fn turns_left(&self, place: usize) -> u32 {
+        let most = self.plan.loops().get(place).map_or(0, |plan| plan.max_iterations);
+        most.saturating_sub(self.loops.get(place).map_or(0, |state| state.turns))
+    }
+
+    /// How often a step may still name the next one.
+    pub fn replans_left(&self) -> u32 {
+        self.plan.control().max_replans.saturating_sub(self.replans)
+    }
+
+    /// The steps whose outputs are the run's, ascending: the settled terminal steps; when the workflow went
+    /// past all of these, the settled steps that led nowhere.
     pub fn outputs(&self) -> Vec<usize> {
-        self.settled(self.plan.terminal())
+        let settled = self.settled(self.plan.terminal());
+        let passed = || self.plan.terminal().iter().all(|step| self.fate(*step) == Some(PASSED));
+        if !settled.is_empty() || !passed() {
+            return settled;
+        }
+        let ends = |step: &usize| {
+            let outgoing = self.plan.step(*step).map(|step| step.outgoing.as_slice()).unwrap_or_default();
+            self.fate(*step) == Some(Fate::Settled)
+                && outgoing.iter().all(|edge| self.edges.get(*edge) != Some(&EdgeState::Followed))
+        };
+        (0..self.steps.len()).filter(ends).collect()
     }
 
-    /// The settled direct predecessors of a step, ascending: their outputs are what it is given.
+    /// The steps whose outputs a step is given, ascending: those that led to it, and in a further pass of
+    /// a loop the one that went back to it.
     pub fn context(&self, step: usize) -> Vec<usize> {
-        self.plan.step(step).map(|step| self.settled(&step.after)).unwrap_or_default()
+        let Some(planned) = self.plan.step(step) else { return Vec::new() };
+        let followed = |edge: &&usize| self.edges.get(**edge) == Some(&EdgeState::Followed);
+        let source = |edge: &usize| self.plan.edges().get(*edge).map(|edge| edge.from);
+        let mut from: Vec<usize> = planned.incoming.iter().filter(followed).filter_map(source).collect();
+        let again = self.steps.get(step).and_then(|progress| progress.again);
+        from.extend(again.and_then(|place| self.plan.loops().get(place)).map(|again| again.from));
+        from.sort_unstable();
+        from.dedup();
+        from
     }
 
-    /// Ends a step, and skips what can no longer run. Each step and each edge is walked once.
-    fn end(&mut self, step: usize, fate: Fate) -> Vec<usize> {
+    /// Ends a step, and skips what can no longer run.
+    fn end(&mut self, end: End<'_>) -> Vec<usize> {
         let mut skipped = Vec::new();
-        let mut ended = VecDeque::from([(step, fate)]);
-        while let Some((step, fate)) = ended.pop_front() {
+        let mut ended = VecDeque::from([end]);
+        while let Some(End { step, fate, routing }) = ended.pop_front() {
             self.set(step, Stage::Ended(fate));
             let Some(planned) = self.plan.step(step) else { continue };
-            for next in planned.before.iter().copied() {
-                if !self.unblocks(next) {
-                    continue;
-                }
+            if let Some(again) = routing.and_then(|routing| routing.back) {
+                self.go_back(again);
+                continue;
+            }
+            self.replans += u32::from(routing.is_some_and(|routing| routing.named));
+            let mut decided: Vec<(usize, bool)> = Vec::new();
+            for (place, edge) in planned.outgoing.iter().copied().enumerate() {
+                let follows = match routing {
+                    Some(routing) => routing.follows(place),
+                    None => fate == Fate::Settled,
+                };
+                decided.push((edge, follows));
+            }
+            // Whatever leads out of a loop that ends here may go its way now.
+            for place in planned.loops.iter().copied() {
+                decided.extend(self.conclude(place));
+            }
+            for (edge, follows) in decided {
+                let Some(next) = self.decide(edge, follows) else { continue };
                 match self.turn(next) {
                     Ok(()) => self.make_ready(next),
                     Err(cause) => {
                         skipped.push(next);
-                        ended.push_back((next, Fate::Skipped(cause)));
+                        ended.push_back(End { step: next, fate: Fate::Skipped(cause), routing: None });
                     }
                 }
             }
@@ -179,28 +298,98 @@ impl<'p> Planner<'p> {
         skipped
     }
 
-    /// Counts one more end before a step; true for the last.
-    fn unblocks(&mut self, step: usize) -> bool {
-        let Some(progress) = self.steps.get_mut(step) else { return false };
+    /// Decides an edge, unless it has to wait for a loop to be over. Returns its target if that was the
+    /// last thing the target waited for.
+    fn decide(&mut self, edge: usize, follows: bool) -> Option<usize> {
+        let leaves = self.exits.get(edge).map(Vec::as_slice).unwrap_or_default();
+        let state = match leaves.iter().all(|place| self.loops.get(*place).is_some_and(|state| state.over)) {
+            true if follows => EdgeState::Followed,
+            true => EdgeState::Dead,
+            false => EdgeState::Parked(follows),
+        };
+        *self.edges.get_mut(edge)? = state;
+        if matches!(state, EdgeState::Parked(_)) {
+            return None;
+        }
+        let to = self.plan.edges().get(edge)?.to;
+        let progress = self.steps.get_mut(to)?;
         progress.open = progress.open.saturating_sub(1);
-        progress.open == 0 && progress.stage == Stage::Blocked
+        progress.followed += usize::from(follows);
+        (progress.open == 0 && progress.stage == Stage::Blocked).then_some(to)
     }
 
-    /// Whether a step whose predecessors have all ended runs; otherwise why not.
-    fn turn(&self, step: usize) -> Result<(), Cause> {
-        let after = self.plan.step(step).map(|step| step.after.as_slice()).unwrap_or_default();
-        if self.settled(after).is_empty() {
-            Err(self.strongest_cause(after).unwrap_or(Cause::Denied(ReasonCode::Unreachable)))
-        } else {
-            Ok(())
+    /// A loop is over. Returns the edges that were held back by it.
+    fn conclude(&mut self, place: usize) -> Vec<(usize, bool)> {
+        if let Some(state) = self.loops.get_mut(place) {
+            state.over = true;
         }
+        let parked =
+            self.edges.iter().zip(&self.exits).enumerate().filter_map(|(edge, (state, exits))| match state {
+                EdgeState::Parked(follows) if exits.contains(&place) => Some((edge, *follows)),
+                _ => None,
+            });
+        parked.collect()
+    }
+
+    /// Runs the body of a loop again.
+    fn go_back(&mut self, place: usize) {
+        let Some(again) = self.plan.loops().get(place) else { return };
+        self.replans += u32::from(matches!(again.when, When::Routed));
+        if let Some(state) = self.loops.get_mut(place) {
+            state.turns += 1;
+        }
+        let inner = |body: &[usize]| body.len() < again.body.len() && is_within(body, &again.body);
+        for (other, state) in self.plan.loops().iter().zip(&mut self.loops) {
+            if inner(&other.body) {
+                *state = LoopState::default();
+            }
+        }
+        for (edge, state) in self.plan.edges().iter().zip(&mut self.edges) {
+            if again.body.binary_search(&edge.from).is_ok() {
+                *state = EdgeState::Open;
+            }
+        }
+        for step in again.body.iter().copied() {
+            self.rewind(step);
+        }
+        if let Some(progress) = self.steps.get_mut(again.to) {
+            progress.again = Some(place);
+        }
+        // Invariant: everything that leads to the first step from outside was decided in the first pass.
+        self.make_ready(again.to);
+    }
+
+    /// Puts a step back to before it began, in its next pass.
+    fn rewind(&mut self, step: usize) {
+        let Some(planned) = self.plan.step(step) else { return };
+        let states = planned.incoming.iter().filter_map(|edge| self.edges.get(*edge).copied());
+        let (mut open, mut followed) = (0, 0);
+        for state in states {
+            open += usize::from(matches!(state, EdgeState::Open | EdgeState::Parked(_)));
+            followed += usize::from(state == EdgeState::Followed);
+        }
+        if let Some(progress) = self.steps.get_mut(step) {
+            let iteration = progress.iteration.saturating_add(1);
+            *progress = Progress { stage: Stage::Blocked, open, followed, iteration, again: None };
+        }
+    }
+
+    /// Whether a step to which every edge is decided runs; otherwise why not.
+    fn turn(&self, step: usize) -> Result<(), Cause> {
+        if self.steps.get(step).is_some_and(|progress| progress.followed > 0) {
+            return Ok(());
+        }
+        let after = self.plan.step(step).map(|step| step.after.as_slice()).unwrap_or_default();
+        Err(self.strongest_cause(after).unwrap_or(Cause::Passed))
     }
 
     /// The strongest reason why one of `steps` did not settle. Among reasons of one strength the first in
     /// file order wins, whatever the order they came in.
     fn strongest_cause(&self, steps: &[usize]) -> Option<Cause> {
         let causes = || steps.iter().filter_map(|step| self.fate(*step).and_then(cause));
-        causes().find(|cause| matches!(cause, Cause::Failed(_))).or_else(|| causes().next())
+        let failed = causes().find(|cause| matches!(cause, Cause::Failed(_)));
+        let denied = || causes().find(|cause| matches!(cause, Cause::Denied(_)));
+        failed.or_else(denied).or_else(|| causes().next())
     }
 
     fn settled(&self, steps: &[usize]) -> Vec<usize> {
@@ -224,6 +413,9 @@ impl<'p> Planner<'p> {
     }
 }
 
+/// The fate of a step that the workflow went past.
+pub(crate) const PASSED: Fate = Fate::Skipped(Cause::Passed);
+
 /// Why a step did not settle.
 fn cause(fate: Fate) -> Option<Cause> {
     match fate {
@@ -232,6 +424,28 @@ fn cause(fate: Fate) -> Option<Cause> {
         Fate::Failed(reason) => Some(Cause::Failed(reason)),
         Fate::Skipped(cause) => Some(cause),
     }
+}
+
+/// For each edge the loops it leads out of: its source is in the body, its target is not.
+fn exits(plan: &Plan) -> Vec<Vec<usize>> {
+    if plan.loops().is_empty() {
+        return Vec::new();
+    }
+    let leaves = |edge: &crate::plan::EdgePlan| {
+        let inside = |body: &[usize], step: usize| body.binary_search(&step).is_ok();
+        let out = plan
+            .loops()
+            .iter()
+            .enumerate()
+            .filter(|(_, again)| inside(&again.body, edge.from) && !inside(&again.body, edge.to));
+        out.map(|(place, _)| place).collect()
+    };
+    plan.edges().iter().map(leaves).collect()
+}
+
+/// Whether every step of one body is in another. Both are ascending.
+fn is_within(body: &[usize], other: &[usize]) -> bool {
+    body.iter().all(|step| other.binary_search(step).is_ok())
 }
 
 #[cfg(test)]

@@ -25,6 +25,16 @@ pub(crate) enum Admission {
     Stop(Outcome),
 }
 
+/// What a step brings along from before.
+pub(crate) enum Pass {
+    /// Nothing.
+    None,
+    /// A person's yes, not used yet.
+    Approved(Box<Approved>),
+    /// A person's yes, used when it was first admitted; it was suspended since.
+    Cleared,
+}
+
 /// What came of one try at committing an admission.
 enum Tried {
     Done,
@@ -37,6 +47,8 @@ struct Asking<'a> {
     step: Step,
     attempt: u32,
     approved: Option<Approved>,
+    /// Whether a person said yes to it before it was suspended.
+    cleared: bool,
     time: Duration,
     act: Vec<u8>,
     turn: Arc<Turn>,
@@ -55,25 +67,30 @@ impl Gate {
         scope: &Scope,
         step: Step,
         attempt: u32,
-        approved: Option<Approved>,
+        ticket: Pass,
         turn: Arc<Turn>,
     ) -> Result<Admission, Error> {
         let run = &*scope.run;
         let act = act_bytes(&step);
-        let mut asking = Asking { scope, step, attempt, approved, time: Duration::ZERO, act, turn };
+        let (approved, cleared) = match ticket {
+            Pass::None => (None, false),
+            Pass::Approved(approved) => (Some(*approved), false),
+            Pass::Cleared => (None, true),
+        };
+        let mut asking = Asking { scope, step, attempt, approved, cleared, time: Duration::ZERO, act, turn };
         let mut short: Option<Shortfall> = None;
         let mut most = asking.held_before().map_or(Amounts::MAX, |held| held.millis);
         loop {
             let given_back = run.given_back();
             let cell = self.breaker(run, &asking.step.endpoint).await?;
-            let state = breaker::look(&cell, &run.policy.breaker, run.now());
+            let state = breaker::look(&cell, &scope.rules.policy.breaker, run.now());
             asking.bound(most);
             let evidence = Evidence {
-                policy: &run.policy,
+                policy: &scope.rules.policy,
                 elapsed: run.elapsed(),
                 depth: scope.depth,
                 breaker: state,
-                approved: asking.approved.is_some(),
+                approved: asking.approved.is_some() || asking.cleared,
                 shortfall: short.take(),
             };
             let judgement = judge(&asking.step, &evidence);
@@ -120,7 +137,7 @@ impl Asking<'_> {
 
     /// Sets what the step can cost at most: its own step, and the time it may take.
     fn bound(&mut self, most_millis: u64) {
-        let mut time = self.run().time_for(&self.step);
+        let mut time = self.run().time_for(&self.step, &self.scope.rules.policy);
         if let Some(parent) = &self.scope.parent {
             time = time.min(parent.deadline.saturating_sub(self.run().world().clock.monotonic()));
         }
@@ -133,7 +150,7 @@ impl Asking<'_> {
     fn entry(&self, kind: EntryKind, marks: Vec<CheckMark>) -> Entry {
         let mut entry = self.run().entry(kind);
         entry.step = Some(StepRef::of(&self.step, self.attempt));
-        entry.policy = Some(self.run().policy_digest);
+        entry.policy = Some(self.scope.rules.digest);
         entry.checks = marks;
         entry
     }
@@ -147,6 +164,7 @@ impl Asking<'_> {
         let hold = self.held_before().unwrap_or(self.step.bound);
         let (approved, turn) = (self.approved.as_ref(), Arc::clone(&self.turn));
         Settlement::new(self.scope, &self.step, self.attempt, hold, self.time, approved, turn)
+            .keeping(self.cleared)
     }
 
     /// What is set aside for a nested step. Its time runs within its parent's, and is not set aside.
@@ -209,7 +227,7 @@ impl Asking<'_> {
     ) -> Result<Result<Outcome, Shortfall>, Error> {
         let run = self.run();
         let id = ApprovalId::derive(run.id(), self.step.id, self.attempt);
-        let expires = run.now().plus(run.policy.approval_timeout);
+        let expires = run.now().plus(self.scope.rules.policy.approval_timeout);
         let mut entry = self.entry(EntryKind::Held, marks);
         entry.reason = Some(reason);
         entry.approval = Some(id);
@@ -218,7 +236,7 @@ impl Asking<'_> {
         let hold = if nested { Amounts::ZERO } else { self.step.bound };
         entry.hold = (!nested).then_some(hold);
         let append = run.append(entry, &[(Slot::Act, &self.act), (Slot::Note, message.as_bytes())]);
-        let binding = bind(&append, &self.step, run.policy_digest);
+        let binding = bind(&append, &self.step, self.scope.rules.digest);
         let mut ops = vec![append, Op::AskApproval { approval: id, step: self.step.id, binding, expires }];
         if !nested {
             ops.push(Op::Hold { accounts: Arc::clone(&run.accounts), amounts: hold });
@@ -230,6 +248,7 @@ impl Asking<'_> {
         let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
         run.remember(self.step.id, self.past(PastState::Held(id), seq, hold));
         let approval = Approval { id, step: self.step.id, expires, message: message.to_owned() };
+        run.note_asked(&self.step, &approval);
         Ok(Ok(Outcome::Held(approval)))
     }
 
@@ -311,7 +330,7 @@ impl Asking<'_> {
                 account: run.id().to_string(),
                 unit: Unit::MicroUsd,
                 left: Amounts::ZERO,
-                caps: run.policy.caps(),
+                caps: run.policy().caps(),
                 frozen: true,
             }),
             other => Err(self.overtaken(&other)),
@@ -327,18 +346,10 @@ impl Asking<'_> {
     }
 
     fn past(&self, state: PastState, seq: u64, hold: Amounts) -> Past {
-        Past {
-            ordinal: self.step.ordinal,
-            parent: self.step.parent,
-            attempt: self.attempt,
-            state,
-            act: seq,
-            contract: self.step.contract,
-            hold,
-            idempotent: self.step.idempotent,
-            part: Amounts::ZERO,
-            nested: Amounts::ZERO,
-        }
+        let fresh = Past::new(&StepRef::of(&self.step, self.attempt), seq);
+        let before = self.run().recall(self.step.id);
+        let (spent, failures) = before.map_or((Amounts::ZERO, 0), |past| (past.spent, past.failures));
+        Past { attempt: self.attempt, state, hold, spent, failures, ..fresh }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::outcome::{Approval, Ended, Outcome, Refusal, Settled};
 use crate::permit::Decision;
 use crate::run::{ALIVE, Run, act_bytes};
 use crate::scope::Scope;
-use comity_core::{Amounts, ApprovalId, Principal, ReasonCode, RunId, Step, Tenant};
+use comity_core::{Amounts, ApprovalId, Principal, ReasonCode, RunId, Step, Tenant, Timestamp};
 use comity_ledger::{EntryKind, Record, Slot, account, seal};
 use comity_store::{ApprovalRow, ApprovalState, Commit, Expect, Fence, Op, RunCell};
 
@@ -41,6 +41,17 @@ pub(crate) enum Recalled {
     Ended(Outcome),
     /// A person said yes to it.
     Approved(Approved),
+    /// It was suspended; whether a person had said yes to it before.
+    Suspended { attempt: u32, cleared: bool },
+}
+
+/// Whether a step that failed is asked for once more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// No: that it failed is the answer.
+    No,
+    /// Yes.
+    Failed,
 }
 
 impl Gate {
@@ -157,7 +168,9 @@ impl Gate {
     }
 
     /// What the ledger knows of this step. One that ended is not done again.
-    pub(crate) async fn recall(&self, scope: &Scope, step: &Step) -> Result<Recalled, Error> {
+    ///
+    /// With [`Again::Failed`] a step that failed is asked for once more.
+    pub(crate) async fn recall(&self, scope: &Scope, step: &Step, again: Again) -> Result<Recalled, Error> {
         let run = &*scope.run;
         if run.recall(step.id).is_none() {
             return Ok(Recalled::Fresh { attempt: 1 });
@@ -166,8 +179,18 @@ impl Gate {
         run.flush().await?;
         let Some(past) = run.recall(step.id) else { return Ok(Recalled::Fresh { attempt: 1 }) };
         let outcome = match past.state {
-            PastState::Open => return Err(Error::Misplaced(step.id)),
-            PastState::Held(id) => return self.recall_held(run, step, &past, id).await,
+            PastState::Open => return Err(Error::Busy(step.id)),
+            PastState::Held(id) => return self.recall_held(scope, step, &past, id).await,
+            PastState::Suspended => {
+                self.same_act(run, step, &past).await?;
+                return Ok(Recalled::Suspended { attempt: past.attempt, cleared: past.cleared });
+            }
+            PastState::Failed(..) if again == Again::Failed => {
+                self.same_act(run, step, &past).await?;
+                return Ok(Recalled::Fresh { attempt: past.attempt + 1 });
+            }
+            // It has only waited so far: there is nothing that it could differ from.
+            PastState::Scheduled => return Ok(Recalled::Fresh { attempt: past.attempt + 1 }),
             PastState::Retry => {
                 self.same_act(run, step, &past).await?;
                 return Ok(Recalled::Fresh { attempt: past.attempt + 1 });
@@ -176,17 +199,20 @@ impl Gate {
                 self.same_act(run, step, &past).await?;
                 self.recorded_output(run, seq).await?
             }
-            PastState::Failed(reason, seq) => {
-                Outcome::Failed(Ended { reason, message: self.note(run, seq).await? })
-            }
+            PastState::Failed(reason, seq) => Outcome::Failed(self.ended(run, reason, seq).await?),
             PastState::Denied(reason, seq) | PastState::Skipped(reason, seq) => {
                 Outcome::Denied(Refusal { reason, message: self.note(run, seq).await? })
             }
-            PastState::Unknown(reason, seq) => {
-                Outcome::Unknown(Ended { reason, message: self.note(run, seq).await? })
-            }
+            PastState::Unknown(reason, seq) => Outcome::Unknown(self.ended(run, reason, seq).await?),
         };
         Ok(Recalled::Ended(outcome))
+    }
+
+    async fn ended(&self, run: &Run, reason: ReasonCode, seq: u64) -> Result<Ended, Error> {
+        let record = self.entry_at(run, seq).await?;
+        let attempt = record.entry.step.as_ref().map_or(0, |step| step.attempt);
+        let at = Timestamp::from_millis(record.entry.at);
+        Ok(Ended { reason, message: record.words(Slot::Note)?, attempt, at })
     }
 
     async fn note(&self, run: &Run, seq: u64) -> Result<String, Error> {
@@ -199,7 +225,8 @@ impl Gate {
         let bad = |error: serde_json::Error| comity_ledger::Error::BadEntry { seq, why: error.to_string() };
         let value = serde_json::from_slice(&text).map_err(bad)?;
         let usage = record.entry.usage.or(record.entry.used).unwrap_or_default();
-        Ok(Outcome::Settled(Settled { output: Output { value }, usage, replayed: true }))
+        let at = Timestamp::from_millis(record.entry.at);
+        Ok(Outcome::Settled(Settled { output: Output { value }, usage, replayed: true, at }))
     }
 
     /// Errors unless the step is asked for with the very input, and done in the very way, of before.
@@ -216,11 +243,12 @@ impl Gate {
 
     async fn recall_held(
         &self,
-        run: &Run,
+        scope: &Scope,
         step: &Step,
         past: &Past,
         id: ApprovalId,
     ) -> Result<Recalled, Error> {
+        let run = &*scope.run;
         let store = &self.inner.store;
         let mut row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
         if row.cell.state == ApprovalState::Pending && run.now() >= row.cell.expires {
@@ -232,13 +260,15 @@ impl Gate {
             ApprovalState::Pending => {
                 let message = self.note(run, row.cell.asked).await?;
                 let expires = row.cell.expires;
-                Ok(Recalled::Ended(Outcome::Held(Approval { id, step: step.id, expires, message })))
+                let approval = Approval { id, step: step.id, expires, message };
+                run.note_asked(step, &approval);
+                Ok(Recalled::Ended(Outcome::Held(approval)))
             }
             ApprovalState::Approved => {
                 self.same_act(run, step, past).await?;
                 let asked = self.entry_at(run, row.cell.asked).await?;
                 let act = asked.entry.payloads.get(Slot::Act).unwrap_or(comity_core::Digest::ZERO);
-                if binding(step, act, run.policy_digest) != row.cell.binding {
+                if binding(step, act, scope.rules.digest) != row.cell.binding {
                     return Err(Error::Changed { step: step.id, what: "something other than was approved" });
                 }
                 let decision = self.decision_on(run, &row).await?;

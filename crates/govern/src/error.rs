@@ -61,9 +61,12 @@ pub enum Error {
     /// The step does not wait to be told how it ended.
     #[error("step `{0}` does not wait to be told how it ended")]
     NotUnknown(StepId),
-    /// A step does not stand where its id says, or is being done, or answered for, at this moment.
-    #[error("step `{0}` does not stand where its id says, or is under way already")]
+    /// A step does not stand where its id says.
+    #[error("step `{0}` does not stand where its id says")]
     Misplaced(StepId),
+    /// A step is being done, or answered for, at this moment.
+    #[error("step `{0}` is under way already")]
+    Busy(StepId),
     /// A commit was refused for a reason that only a defect can cause.
     #[error("run `{run}`: a commit was refused that never should be: {why}")]
     Defect {

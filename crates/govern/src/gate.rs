@@ -1,7 +1,7 @@
 //! The one way to act: admit, do, settle.
 
-use crate::admit::Admission;
-use crate::approval::Recalled;
+use crate::admit::{Admission, Pass};
+use crate::approval::{Again, Recalled};
 use crate::effect::{Failure, Output};
 use crate::error::Error;
 use crate::history::{Answer, History, Past, PastState};
@@ -161,6 +161,7 @@ impl Gate {
             let record = self.entry_at(run, past.act).await?;
             let Some(mut step) = record.entry.step else { continue };
             step.attempt = past.attempt;
+            let container = step.kind.is_container();
             let (reason, message) =
                 (ReasonCode::EffectUnknown, "the process ended while the step was under way");
             let mut entry = run.entry(EntryKind::Unknown);
@@ -169,8 +170,13 @@ impl Gate {
             let held = past.hold;
             let free = past.idempotent && !held.is_zero();
             // Nobody knows whether it was paid for: what it could cost counts as spent. Steps and time of a
-            // try that will be made again do not.
-            let spent = Amounts { micro_usd: held.micro_usd, tokens: held.tokens, ..Amounts::ZERO };
+            // try that will be made again do not. A container's costs are those of the steps in it, which
+            // are known, and will not be done again if they have ended.
+            let spent = if container {
+                Amounts { millis: 0, ..past.nested }.min(&held)
+            } else {
+                Amounts { micro_usd: held.micro_usd, tokens: held.tokens, ..Amounts::ZERO }
+            };
             if free {
                 (entry.release, entry.usage) = (Some(held), Some(spent));
             }
@@ -184,7 +190,9 @@ impl Gate {
             let retry = past.idempotent;
             let state = if retry { PastState::Retry } else { PastState::Unknown(reason, seq) };
             let hold = if free { Amounts::ZERO } else { held };
-            run.remember(id, Past { state, hold, ..past });
+            let booked = if free { spent } else { Amounts::ZERO };
+            let spent = past.spent.checked_add(&booked).unwrap_or(Amounts::UNLIMITED);
+            run.remember(id, Past { state, hold, spent, ..past });
         }
         Ok(())
     }
@@ -252,16 +260,34 @@ impl Gate {
     where
         F: AsyncFnOnce(&mut Permit) -> Result<Output, Failure>,
     {
+        self.attempt(scope, step, Again::No, effect).await
+    }
+
+    /// As [`Gate::run`], but a step that failed is tried once more instead of answered for. Whoever calls
+    /// this decides that a new try is wanted; the gate decides whether it may happen.
+    pub async fn run_again<F>(&self, scope: &Scope, step: Step, effect: F) -> Result<Outcome, Error>
+    where
+        F: AsyncFnOnce(&mut Permit) -> Result<Output, Failure>,
+    {
+        self.attempt(scope, step, Again::Failed, effect).await
+    }
+
+    async fn attempt<F>(&self, scope: &Scope, step: Step, again: Again, effect: F) -> Result<Outcome, Error>
+    where
+        F: AsyncFnOnce(&mut Permit) -> Result<Output, Failure>,
+    {
         let placed = scope.step_id(step.ordinal, step.iteration);
         if step.id != placed || step.parent != scope.parent.as_ref().map(|parent| parent.step) {
             return Err(Error::Misplaced(step.id));
         }
         let turn = Arc::new(scope.run.turn(step.id)?);
-        let recalled = self.recall(scope, &step).await?;
+        let recalled = self.recall(scope, &step, again).await?;
         let (attempt, ticket) = match recalled {
             Recalled::Ended(outcome) => return Ok(outcome),
-            Recalled::Fresh { attempt } => (attempt, None),
-            Recalled::Approved(approved) => (approved.attempt, Some(approved)),
+            Recalled::Fresh { attempt } => (attempt, Pass::None),
+            Recalled::Approved(approved) => (approved.attempt, Pass::Approved(Box::new(approved))),
+            Recalled::Suspended { attempt, cleared: true } => (attempt, Pass::Cleared),
+            Recalled::Suspended { attempt, cleared: false } => (attempt, Pass::None),
         };
         let mut settlement = match self.admit(scope, step, attempt, ticket, turn).await? {
             Admission::Go(settlement) => settlement,

@@ -1,9 +1,9 @@
 //! What the ledger says of each step of a run, folded from its entries.
 
-use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId};
-use comity_ledger::{Entry, EntryKind, Slot};
+use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId, Timestamp};
+use comity_ledger::{Entry, EntryKind, Slot, StepRef};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// What is known of one step.
@@ -29,6 +29,36 @@ pub struct Past {
     pub part: Amounts,
     /// What steps nested in this try have used, and what is set aside for those whose end nobody saw.
     pub nested: Amounts,
+    /// What it has cost since it was first begun, or last failed.
+    pub spent: Amounts,
+    /// The moment it waits for before it begins, or is tried again.
+    pub due: Option<Timestamp>,
+    /// Whether its last admission rested on a person's yes.
+    pub cleared: bool,
+    /// How often it has failed.
+    pub failures: u32,
+}
+
+impl Past {
+    /// What is known of a step when it is first heard of.
+    pub(crate) fn new(step: &StepRef, act: u64) -> Self {
+        Self {
+            ordinal: step.ordinal,
+            parent: step.parent,
+            attempt: 0,
+            state: PastState::Open,
+            act,
+            contract: step.contract,
+            hold: Amounts::ZERO,
+            idempotent: step.idempotent,
+            part: Amounts::ZERO,
+            nested: Amounts::ZERO,
+            spent: Amounts::ZERO,
+            due: None,
+            cleared: false,
+            failures: 0,
+        }
+    }
 }
 
 /// How a step stands.
@@ -50,6 +80,10 @@ pub enum PastState {
     Unknown(ReasonCode, u64),
     /// May be tried again: it did not happen, or doing it twice does no harm.
     Retry,
+    /// Waits for a moment, and has not begun.
+    Scheduled,
+    /// Stopped because a step nested in it waits: it is gone on with when it is asked for again.
+    Suspended,
 }
 
 impl PastState {
@@ -61,7 +95,7 @@ impl PastState {
             Self::Denied(reason, _) => Self::Denied(reason, seq),
             Self::Skipped(reason, _) => Self::Skipped(reason, seq),
             Self::Unknown(reason, _) => Self::Unknown(reason, seq),
-            Self::Open | Self::Held(_) | Self::Retry => self,
+            Self::Open | Self::Held(_) | Self::Retry | Self::Scheduled | Self::Suspended => self,
         }
     }
 }
@@ -84,26 +118,20 @@ pub(crate) struct History {
     /// How long the run was under way, waiting for people left out.
     pub(crate) elapsed: Duration,
     active_since: Option<u64>,
+    /// Steps of the run itself that are under way.
+    under_way: HashSet<StepId>,
+    /// Steps that wait for a moment.
+    scheduled: HashSet<StepId>,
 }
 
 impl History {
     /// Folds one entry in. Entries come in the order of their chain.
     pub(crate) fn add(&mut self, seq: u64, entry: &Entry) {
         self.measure(entry);
+        self.follow(entry);
         let Some(step) = &entry.step else { return };
         let reason = entry.reason.unwrap_or(ReasonCode::EffectFailed);
-        let past = self.steps.entry(step.id).or_insert_with(|| Past {
-            ordinal: step.ordinal,
-            parent: step.parent,
-            attempt: 0,
-            state: PastState::Open,
-            act: seq,
-            contract: step.contract,
-            hold: Amounts::ZERO,
-            idempotent: step.idempotent,
-            part: Amounts::ZERO,
-            nested: Amounts::ZERO,
-        });
+        let past = self.steps.entry(step.id).or_insert_with(|| Past::new(step, seq));
         if entry.payloads.get(Slot::Act).is_some() {
             past.act = seq;
         }
@@ -114,6 +142,22 @@ impl History {
             past.nested = Amounts::ZERO;
         }
         past.attempt = past.attempt.max(step.attempt);
+        let cost = entry.usage.or(entry.used).unwrap_or_default();
+        past.spent = past.spent.checked_add(&cost).unwrap_or(Amounts::UNLIMITED);
+        match entry.kind {
+            EntryKind::Failed => {
+                past.failures += 1;
+                past.spent = Amounts::ZERO;
+            }
+            EntryKind::Scheduled => past.due = entry.expires.map(Timestamp::from_millis),
+            EntryKind::Admitted => {
+                past.due = None;
+                // A step that is gone on with keeps the yes it had.
+                past.cleared =
+                    entry.approval.is_some() || (past.cleared && past.state == PastState::Suspended);
+            }
+            _ => {}
+        }
         let before = past.part;
         past.part = entry.part.unwrap_or(if entry.used.is_some() { Amounts::ZERO } else { before });
         let after = past.part;
@@ -124,7 +168,9 @@ impl History {
             EntryKind::Settled | EntryKind::Happened => PastState::Settled(seq),
             EntryKind::Failed | EntryKind::Abandoned => PastState::Failed(reason, seq),
             EntryKind::Skipped => PastState::Skipped(reason, seq),
-            EntryKind::Cancelled | EntryKind::NotHappened | EntryKind::Suspended => PastState::Retry,
+            EntryKind::Cancelled | EntryKind::NotHappened => PastState::Retry,
+            EntryKind::Suspended => PastState::Suspended,
+            EntryKind::Scheduled if step.attempt == 0 => PastState::Scheduled,
             EntryKind::Unknown if step.idempotent => PastState::Retry,
             EntryKind::Unknown => PastState::Unknown(reason, seq),
             EntryKind::Opened
@@ -136,6 +182,29 @@ impl History {
             | EntryKind::Closed => past.state,
         };
         self.pass_up(step.parent, entry, before, after);
+    }
+
+    /// Who is under way, and who waits for a moment.
+    fn follow(&mut self, entry: &Entry) {
+        let Some(step) = &entry.step else { return };
+        match entry.kind {
+            EntryKind::Scheduled => drop(self.scheduled.insert(step.id)),
+            EntryKind::Admitted | EntryKind::Denied | EntryKind::Held => {
+                self.scheduled.remove(&step.id);
+            }
+            _ => {}
+        }
+        match entry.kind {
+            EntryKind::Admitted if step.parent.is_none() => drop(self.under_way.insert(step.id)),
+            EntryKind::Settled
+            | EntryKind::Failed
+            | EntryKind::Cancelled
+            | EntryKind::Unknown
+            | EntryKind::Suspended => {
+                self.under_way.remove(&step.id);
+            }
+            _ => {}
+        }
     }
 
     /// A nested step's costs are its parent's.
@@ -154,7 +223,9 @@ impl History {
                     // A gap that ends in a person's answer was that person's.
                     let theirs =
                         matches!(entry.kind, EntryKind::Approved | EntryKind::Rejected | EntryKind::Expired);
-                    let gap = if theirs { 0 } else { entry.at.saturating_sub(since) };
+                    // So was one in which nothing but a moment was waited for.
+                    let rest = self.under_way.is_empty() && !self.scheduled.is_empty();
+                    let gap = if theirs || rest { 0 } else { entry.at.saturating_sub(since) };
                     self.elapsed += Duration::from_millis(gap);
                     self.active_since = (entry.kind != EntryKind::Paused).then_some(entry.at.max(since));
                 }

@@ -27,7 +27,7 @@ pub use effect::{Failure, Input, Output};
 pub use error::Error;
 pub use gate::Gate;
 pub use history::{Answer, Past, PastState};
-pub use outcome::{Approval, Ended, Outcome, Refusal, Settled};
+pub use outcome::{Approval, Asked, Ended, Outcome, Refusal, Settled};
 pub use permit::{Decision, Overspent, Permit};
 pub use policy::{BreakerPolicy, Policy};
 pub use run::{Opening, Rest, Run};

@@ -1,7 +1,8 @@
 //! How a step came out.
 
 use crate::effect::Output;
-use comity_core::{Amounts, ApprovalId, ReasonCode, StepId, Timestamp};
+use comity_core::{Amounts, ApprovalId, ReasonCode, RiskTier, StepId, Timestamp};
+use std::sync::Arc;
 
 /// How a step came out. Refusal is an outcome, not an error.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Settled {
     pub usage: Amounts,
     /// Whether this is the recorded outcome of an earlier process, and nothing was done now.
     pub replayed: bool,
+    /// When it ended, as its entry says.
+    pub at: Timestamp,
 }
 
 /// Why a step ended without a result.
@@ -38,6 +41,10 @@ pub struct Ended {
     pub reason: ReasonCode,
     /// The reason in words.
     pub message: String,
+    /// Which try this was, from 1.
+    pub attempt: u32,
+    /// When it ended, as its entry says.
+    pub at: Timestamp,
 }
 
 /// Why a step was refused. An expected outcome: nothing was done and nothing was spent.
@@ -47,6 +54,17 @@ pub struct Refusal {
     pub reason: ReasonCode,
     /// The reason in words, with the limit beside the actual.
     pub message: String,
+}
+
+/// A step that waits for a person, by the name it was asked for under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The step's name; a nested step's begins with the names of those around it.
+    pub name: Arc<str>,
+    /// Its declared impact.
+    pub risk: RiskTier,
+    /// What to answer to.
+    pub approval: Approval,
 }
 
 /// A step that waits for a person.

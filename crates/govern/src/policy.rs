@@ -77,6 +77,22 @@ impl Policy {
         }
     }
 
+    /// What holds where both hold: of each limit the stricter one. The caps of accounts, the run's own time
+    /// and the breaker stay as they are here: `other` has an account and a deadline of its own.
+    pub fn stricter(&self, other: &Self) -> Self {
+        fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            step_timeout: least(self.step_timeout, other.step_timeout),
+            max_input_bytes: self.max_input_bytes.min(other.max_input_bytes),
+            max_risk_tier: self.max_risk_tier.min(other.max_risk_tier),
+            human_approval_tier: least(self.human_approval_tier, other.human_approval_tier),
+            approval_timeout: self.approval_timeout.min(other.approval_timeout),
+            ..self.clone()
+        }
+    }
+
     /// The policy as canonical JSON: what is recorded, and what its digest is taken of.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(&Recorded::from(self)).unwrap_or_default()

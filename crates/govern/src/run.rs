@@ -3,9 +3,11 @@
 use crate::error::Error;
 use crate::gate::Inner;
 use crate::history::{History, Past, PastState};
+use crate::outcome::{Approval, Asked};
 use crate::policy::Policy;
+use crate::scope::Rules;
 use comity_core::{
-    Amounts, Digest, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp, Unit,
+    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp, Unit,
 };
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
@@ -39,8 +41,7 @@ pub struct Run {
     pub(crate) tenant: Tenant,
     pub(crate) namespace: Namespace,
     principal: Arc<str>,
-    pub(crate) policy: Policy,
-    pub(crate) policy_digest: Digest,
+    pub(crate) rules: Arc<Rules>,
     pub(crate) accounts: Arc<[AccountId]>,
     epoch: u64,
     /// Where the run's clock stood when this process began to work on it.
@@ -61,6 +62,8 @@ struct State {
     pending: VecDeque<Owed>,
     failed: Option<Error>,
     steps: HashMap<StepId, Past>,
+    /// Whom people were asked about, and under which name.
+    asked: HashMap<StepId, Asked>,
     in_flight: usize,
     given_back: u64,
     /// How long nothing but people was waited for, and since when that is so now.
@@ -68,10 +71,10 @@ struct State {
     resting: Option<Duration>,
 }
 
-/// A queued settlement, and whose end its first entry records.
+/// A queued commit, and whose end its first entry records, if it is one.
 struct Owed {
     ticket: Ticket,
-    step: StepId,
+    step: Option<StepId>,
 }
 
 type Turns = Arc<Mutex<HashSet<StepId>>>;
@@ -111,7 +114,6 @@ impl Run {
         epoch: u64,
         history: History,
     ) -> Self {
-        let policy_digest = policy.digest();
         let accounts = account::path(id, &principal.tenant, &principal.namespace);
         let began = inner.world.clock.monotonic();
         Self {
@@ -120,8 +122,7 @@ impl Run {
             tenant: principal.tenant.clone(),
             namespace: principal.namespace.clone(),
             principal: Arc::clone(&principal.id),
-            policy,
-            policy_digest,
+            rules: Rules::new(policy),
             accounts,
             epoch,
             began,
@@ -140,7 +141,7 @@ impl Run {
 
     /// The limits it runs under.
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.rules.policy
     }
 
     /// How the steps stand that earlier processes, or this one, left unfinished or finished earlier. The
@@ -159,20 +160,69 @@ impl Run {
         entry.reason = Some(reason);
         let act = act_bytes(step);
         let ops = vec![self.append(entry, &[(Slot::Act, &act), (Slot::Note, message.as_bytes())])];
-        let past = Past {
-            ordinal: step.ordinal,
-            parent: step.parent,
-            attempt: 0,
-            state: PastState::Skipped(reason, 0),
-            act: 0,
-            contract: step.contract,
-            hold: Amounts::ZERO,
-            idempotent: step.idempotent,
-            part: Amounts::ZERO,
-            nested: Amounts::ZERO,
-        };
+        let past = Past { state: PastState::Skipped(reason, 0), ..Past::new(&StepRef::of(step, 0), 0) };
         self.remember(step.id, past);
         self.owe(step.id, self.inner.store.queue(self.build(Vec::new(), ops)));
+    }
+
+    /// Records that a step waits for a moment before it begins, or before it is tried again after its
+    /// `attempt`-th try; unless that is recorded already. [`Run::flush`] makes it durable.
+    pub fn schedule(&self, step: &Step, attempt: u32, due: Timestamp, reason: ReasonCode, message: &str) {
+        let past = self.recall(step.id);
+        if past.as_ref().is_some_and(|past| past.due.is_some()) {
+            return;
+        }
+        let mut entry = self.entry(EntryKind::Scheduled);
+        entry.step = Some(StepRef::of(step, attempt));
+        entry.reason = Some(reason);
+        entry.expires = Some(due.millis());
+        let act = act_bytes(step);
+        let ops = vec![self.append(entry, &[(Slot::Act, &act), (Slot::Note, message.as_bytes())])];
+        let fresh = || Past { state: PastState::Scheduled, ..Past::new(&StepRef::of(step, attempt), 0) };
+        let past = Past { due: Some(due), ..past.unwrap_or_else(fresh) };
+        self.remember(step.id, past);
+        let ticket = self.inner.store.queue(self.build(Vec::new(), ops));
+        self.state().pending.push_back(Owed { ticket, step: None });
+    }
+
+    /// How a step stands, if it was ever heard of.
+    pub fn stands(&self, step: StepId) -> Option<PastState> {
+        self.state().steps.get(&step).map(|past| past.state)
+    }
+
+    /// The moment a step waits for before it begins, or is tried again.
+    pub fn due(&self, step: StepId) -> Option<Timestamp> {
+        self.state().steps.get(&step)?.due
+    }
+
+    /// The next moment that a step nested in this one waits for, however deeply.
+    pub fn due_under(&self, parent: StepId) -> Option<Timestamp> {
+        let state = self.state();
+        let waits =
+            state.steps.iter().filter(|(id, past)| past.due.is_some() && state.is_under(**id, parent));
+        waits.filter_map(|(_, past)| past.due).min()
+    }
+
+    /// The steps nested in this one, however deeply, that wait for a person's yes or no.
+    pub fn asked_under(&self, parent: StepId) -> Vec<Asked> {
+        let state = self.state();
+        let held =
+            |id: &StepId| state.steps.get(id).is_some_and(|past| matches!(past.state, PastState::Held(_)));
+        let asked = state.asked.iter().filter(|(id, _)| held(id) && state.is_under(**id, parent));
+        let mut asked: Vec<Asked> = asked.map(|(_, asked)| asked.clone()).collect();
+        asked.sort_by(|one, other| one.name.cmp(&other.name));
+        asked
+    }
+
+    /// What a step has cost since it was first begun, or last failed.
+    pub fn spent_on(&self, step: StepId) -> Amounts {
+        self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.spent)
+    }
+
+    /// Takes note of whom a person is asked about.
+    pub(crate) fn note_asked(&self, step: &Step, approval: &Approval) {
+        let asked = Asked { name: Arc::clone(&step.name), risk: step.risk, approval: approval.clone() };
+        self.state().asked.insert(approval.step, asked);
     }
 
     /// Stops for now; the run can be resumed. Waits until everything queued is durable.
@@ -293,7 +343,7 @@ impl Run {
 
     /// Takes charge of a settlement's ticket: it is asked after before anything else of the run.
     pub(crate) fn owe(&self, step: StepId, ticket: Ticket) {
-        self.state().pending.push_back(Owed { ticket, step });
+        self.state().pending.push_back(Owed { ticket, step: Some(step) });
     }
 
     /// Takes note of where a step's end is recorded.
@@ -304,7 +354,7 @@ impl Run {
     /// The right to be the only one at this step. Errors if somebody is at it.
     pub(crate) fn turn(&self, step: StepId) -> Result<Turn, Error> {
         let fresh = self.turns.lock().unwrap_or_else(PoisonError::into_inner).insert(step);
-        if fresh { Ok(Turn { turns: Arc::clone(&self.turns), step }) } else { Err(Error::Misplaced(step)) }
+        if fresh { Ok(Turn { turns: Arc::clone(&self.turns), step }) } else { Err(Error::Busy(step)) }
     }
 
     /// Errors if a settlement was lost.
@@ -386,23 +436,36 @@ impl Run {
     }
 
     /// How long a step may take: its own limit, the policy's, or what is left of the run's time.
-    pub(crate) fn time_for(&self, step: &Step) -> Duration {
-        let left = self.policy.timeout.saturating_sub(self.elapsed());
-        // A person's decision is read, not made, while the step is under way: it may wait for days without
-        // keeping seconds from others.
-        let human = (step.kind == StepKind::HumanDecision).then_some(Duration::from_secs(1));
-        let own = human.or(step.timeout).or(self.policy.step_timeout).unwrap_or(left);
+    pub(crate) fn time_for(&self, step: &Step, policy: &Policy) -> Duration {
+        let left = self.rules.policy.timeout.saturating_sub(self.elapsed());
+        // A person's decision is read, not made, while the step is under way, and a moment has come before
+        // it begins: both may wait for days without keeping seconds from others.
+        let brief = matches!(step.kind, StepKind::HumanDecision | StepKind::Timer);
+        let brief = brief.then_some(Duration::from_secs(1));
+        let own = brief.or(step.timeout).or(policy.step_timeout).unwrap_or(left);
         own.min(left)
     }
 }
 
 impl State {
     /// Takes note of what became of a settlement. Nothing follows a lost one.
-    fn hear(&mut self, run: RunId, step: StepId, answer: Result<Receipt, comity_store::CommitError>) {
+    fn hear(&mut self, run: RunId, step: Option<StepId>, answer: Result<Receipt, comity_store::CommitError>) {
         match answer {
-            Ok(receipt) => self.recorded(step, &receipt),
+            Ok(receipt) => step.into_iter().for_each(|step| self.recorded(step, &receipt)),
             Err(error) => drop(self.failed.get_or_insert_with(|| Error::of_commit(run, error)).clone()),
         }
+    }
+
+    /// Whether a step is nested in another, however deeply.
+    fn is_under(&self, step: StepId, parent: StepId) -> bool {
+        let mut here = self.steps.get(&step).and_then(|past| past.parent);
+        while let Some(step) = here {
+            if step == parent {
+                return true;
+            }
+            here = self.steps.get(&step).and_then(|past| past.parent);
+        }
+        false
     }
 
     fn recorded(&mut self, step: StepId, receipt: &Receipt) {

@@ -10,8 +10,8 @@ use crate::permit::{Decision, Permit};
 use crate::planted::{Defect, is as planted};
 use crate::purse::{Purse, Used};
 use crate::run::{Run, Turn, millis};
-use crate::scope::{Parent, Scope};
-use comity_core::{Amounts, ApprovalId, ReasonCode, Step, Unit};
+use crate::scope::{Parent, Rules, Scope};
+use comity_core::{Amounts, ApprovalId, ReasonCode, Step, Timestamp, Unit};
 use comity_ledger::{EntryKind, Slot, StepRef};
 use comity_store::{Op, Ticket};
 use std::sync::Arc;
@@ -56,6 +56,7 @@ pub(crate) struct Settlement {
     hold: Amounts,
     parent: Option<Parent>,
     depth: u32,
+    rules: Arc<Rules>,
     purse: Arc<Purse>,
     time: Duration,
     decision: Option<Decision>,
@@ -63,6 +64,10 @@ pub(crate) struct Settlement {
     began: Duration,
     /// The entry that has the act's text, by its place in the chain.
     act: Option<u64>,
+    /// Whether it was admitted on a person's yes.
+    cleared: bool,
+    /// When it ended.
+    at: Timestamp,
     stage: Stage,
     /// Kept until it is settled.
     turn: Arc<Turn>,
@@ -95,15 +100,24 @@ impl Settlement {
             hold,
             parent: scope.parent.clone(),
             depth: scope.depth,
+            rules: Arc::clone(&scope.rules),
             purse: Arc::new(Purse::new(hold, fee)),
             time,
             decision: approved.map(|approved| approved.decision.clone()),
             approval: approved.map(|approved| approved.id),
             began: Duration::ZERO,
             act: approved.map(|approved| approved.act),
+            cleared: approved.is_some(),
+            at: Timestamp::default(),
             stage: Stage::Fresh,
             turn,
         }
+    }
+
+    /// The step had a person's yes before it was suspended.
+    pub(crate) fn keeping(mut self, cleared: bool) -> Self {
+        self.cleared |= cleared;
+        self
     }
 
     pub(crate) fn run(&self) -> &Arc<Run> {
@@ -120,12 +134,15 @@ impl Settlement {
             hold: self.hold,
             parent: self.parent.clone(),
             depth: self.depth,
+            rules: Arc::clone(&self.rules),
             purse: Arc::clone(&self.purse),
             time: self.time,
             decision: self.decision.clone(),
             approval: self.approval,
             began: self.began,
             act: self.act,
+            cleared: self.cleared,
+            at: self.at,
             stage,
             turn: Arc::clone(&self.turn),
         }
@@ -167,8 +184,10 @@ impl Settlement {
             self.stage = Stage::Begun;
         }
         let deadline = self.began.saturating_add(self.time);
-        let parent = Parent { step: self.step.id, purse: Arc::clone(&self.purse), deadline };
-        let scope = Scope { run: Arc::clone(&self.run), parent: Some(parent), depth: self.depth + 1 };
+        let failures = self.run.recall(self.step.id).map_or(0, |past| past.failures);
+        let parent = Parent { step: self.step.id, failures, purse: Arc::clone(&self.purse), deadline };
+        let rules = Arc::clone(&self.rules);
+        let scope = Scope { run: Arc::clone(&self.run), parent: Some(parent), depth: self.depth + 1, rules };
         Permit {
             step: self.step.id,
             run: self.run.id(),
@@ -198,19 +217,19 @@ impl Settlement {
                 self.run.owe(self.step.id, ticket);
             }
         }
+        let (at, attempt) = (self.at, self.step.attempt);
+        let ended = |reason, message| Ended { reason, message, attempt, at };
         Ok(match end {
-            End::Output(output) => Outcome::Settled(Settled { output, usage, replayed: false }),
+            End::Output(output) => Outcome::Settled(Settled { output, usage, replayed: false, at }),
             End::Unknown(reason, message) if !self.step.idempotent => {
-                Outcome::Unknown(Ended { reason, message })
+                Outcome::Unknown(ended(reason, message))
             }
             End::Failed(reason, message) | End::Unknown(reason, message) => {
-                Outcome::Failed(Ended { reason, message })
+                Outcome::Failed(ended(reason, message))
             }
-            End::Suspended(message) => {
-                Outcome::Suspended(Ended { reason: ReasonCode::NestedWaiting, message })
-            }
+            End::Suspended(message) => Outcome::Suspended(ended(ReasonCode::NestedWaiting, message)),
             End::Lost | End::Cancelled => {
-                Outcome::Failed(Ended { reason: ReasonCode::Cancelled, message: "cancelled".to_owned() })
+                Outcome::Failed(ended(ReasonCode::Cancelled, "cancelled".to_owned()))
             }
         })
     }
@@ -225,9 +244,11 @@ impl Settlement {
         let used = if begun { self.measure() } else { Used::default() };
         let stays = matches!(end, End::Unknown(..) | End::Lost) && !self.step.idempotent;
         let over = self.give_back(&used, stays);
+        let cost = used.total();
+        self.at = self.run.now();
         let ops = self.ops(end, &Bill { used, stays, over });
         let ticket = self.run.inner.store.queue(self.run.build(Vec::new(), ops));
-        self.note(end, stays);
+        self.note(end, stays, if stays { &Amounts::ZERO } else { &cost });
         if self.parent.is_none() {
             self.run.done();
         }
@@ -269,6 +290,7 @@ impl Settlement {
             End::Cancelled => (EntryKind::Cancelled, Some(ReasonCode::Cancelled), Slot::Note, String::new()),
         };
         let mut entry = self.run.entry(kind);
+        entry.at = self.at.millis();
         entry.step = Some(self.step.clone());
         entry.reason = reason;
         let usage = bill.used.total();
@@ -318,7 +340,7 @@ impl Settlement {
         let next = match end {
             End::Output(_) => breaker::succeeded(&cell)?,
             End::Failed(ReasonCode::EffectFailed | ReasonCode::OutputSchema, _) | End::Unknown(..) => {
-                breaker::failed(&cell, &run.policy.breaker, run.now())
+                breaker::failed(&cell, &self.rules.policy.breaker, run.now())
             }
             // The workflow refused a result; whoever was called did what it does.
             End::Failed(..) | End::Suspended(_) | End::Lost | End::Cancelled => return None,
@@ -328,28 +350,33 @@ impl Settlement {
     }
 
     /// Remembers what this process needs to know if it meets the step again.
-    fn note(&self, end: &End, stays: bool) {
+    fn note(&self, end: &End, stays: bool, cost: &Amounts) {
         // Where it is recorded is known once it is durable.
         let state = match end {
             End::Output(_) => PastState::Settled(0),
             End::Unknown(reason, _) if stays => PastState::Unknown(*reason, 0),
             End::Failed(reason, _) | End::Unknown(reason, _) => PastState::Failed(*reason, 0),
             End::Lost if stays => PastState::Unknown(ReasonCode::EffectUnknown, 0),
-            End::Suspended(_) | End::Lost | End::Cancelled => PastState::Retry,
+            End::Suspended(_) => PastState::Suspended,
+            End::Lost | End::Cancelled => PastState::Retry,
         };
         // What a nested step may have spent is still set aside in its parent's hold.
         let holds = stays && self.parent.is_none();
+        let fresh = Past::new(&self.step, self.act.unwrap_or_default());
+        let before = self.run.recall(self.step.id).unwrap_or_else(|| fresh.clone());
+        let failed = matches!(state, PastState::Failed(..));
+        let failures = before.failures + u32::from(failed);
+        let spent =
+            if failed { Amounts::ZERO } else { before.spent.checked_add(cost).unwrap_or(Amounts::UNLIMITED) };
         let past = Past {
-            ordinal: self.step.ordinal,
-            parent: self.step.parent,
             attempt: self.step.attempt,
             state,
-            act: self.act.unwrap_or_default(),
-            contract: self.step.contract,
             hold: if holds { self.hold } else { Amounts::ZERO },
-            idempotent: self.step.idempotent,
-            part: Amounts::ZERO,
             nested: if holds { self.purse.nested() } else { Amounts::ZERO },
+            spent,
+            cleared: self.cleared,
+            failures,
+            ..fresh
         };
         self.run.remember(self.step.id, past);
     }

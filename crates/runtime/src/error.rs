@@ -16,9 +16,45 @@ pub enum Error {
         /// What is wrong with it.
         source: comity_adapter::Error,
     },
+    /// An agent cannot be built.
+    #[error("step `{step}`: {source}")]
+    Agent {
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        source: comity_agent::Error,
+    },
+    /// A tool cannot be used.
+    #[error("tool `{tool}`: {source}")]
+    Tool {
+        /// The tool.
+        tool: String,
+        /// What is wrong with it.
+        source: comity_adapter::Error,
+    },
     /// A kind of step passed the file's check and has no adapter: a defect of the build.
     #[error("no adapter does steps of kind `{0}`")]
     NoAdapter(String),
+    /// A workflow file that a step names cannot be used.
+    #[error("step `{step}`: workflow file `{file}` {why}")]
+    Inner {
+        /// The step.
+        step: String,
+        /// The file, as it is named.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A workflow file that a step names is wrong.
+    #[error("{file}: {invalid}")]
+    InvalidInner {
+        /// The file.
+        file: String,
+        /// Its text.
+        text: String,
+        /// Its mistakes.
+        invalid: comity_flow::Invalid,
+    },
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] comity_govern::Error),
@@ -63,6 +99,14 @@ pub enum Error {
         /// The run.
         run: RunId,
         /// The name.
+        step: String,
+    },
+    /// A step of a run has not been decided about yet.
+    #[error("step `{step}` of run `{run}` has not been reached yet")]
+    NotReached {
+        /// The run.
+        run: RunId,
+        /// The step.
         step: String,
     },
     /// A run has nothing that waits for a person.

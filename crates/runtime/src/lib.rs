@@ -2,6 +2,8 @@
 //!
 //! This room reads no arguments and prints nothing; it knows no HTTP. Start with [`Runtime`].
 
+mod bundle;
+mod describe;
 mod error;
 mod event;
 mod owner;
@@ -11,13 +13,21 @@ mod runner;
 mod runtime;
 mod system;
 mod tail;
+pub mod view;
 
-pub use comity_flow::{Approver, Diagnostic, Invalid, Plan, Severity, StepPlan, format, json_schema, render};
+pub use bundle::{Reader, no_files};
+pub use comity_flow::draw;
+pub use comity_flow::{
+    Approver, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
+};
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
-pub use comity_store::{Error as StoreError, Pump};
+pub use comity_store::{Error as StoreError, Pump, SCHEMA};
+pub use describe::describe;
 pub use error::Error;
+pub use owner::{Signs, signs};
+pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check};
 pub use system::{local_account, system_world};
 
@@ -28,7 +38,8 @@ pub fn kinds() -> Vec<&'static KindSpec> {
     specs(comity_adapter::ADAPTERS)
 }
 
-/// What the kinds of step of these adapters may say in a file.
+/// What the kinds of step of these adapters, and those that need none, may say in a file.
 pub(crate) fn specs(adapters: &[comity_adapter::AdapterKind]) -> Vec<&'static KindSpec> {
-    adapters.iter().map(|adapter| adapter.spec).collect()
+    let adapters = adapters.iter().map(|adapter| adapter.spec);
+    adapters.chain(comity_flow::KINDS.iter().copied()).chain([&comity_agent::SPEC]).collect()
 }

@@ -82,6 +82,28 @@ fn is_locked(path: &Path) -> bool {
     }
 }
 
+/// How many processes have left their sign beside a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// Of processes that are alive.
+    pub alive: usize,
+    /// Of processes that are gone; the next one takes these away.
+    pub gone: usize,
+}
+
+/// Counts the signs of life beside a database. Changes nothing.
+pub fn signs(database: &Path) -> Signs {
+    let mut signs = Signs::default();
+    for entry in std::fs::read_dir(folder(database)).into_iter().flatten().flatten().take(1_000) {
+        if is_locked(&entry.path()) {
+            signs.alive += 1;
+        } else {
+            signs.gone += 1;
+        }
+    }
+    signs
+}
+
 /// Takes away the signs of processes that are gone.
 fn sweep(folder: &Path, own: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
@@ -107,6 +129,9 @@ mod tests {
         assert_eq!(alive(&database, &name), Some(std::process::id()));
         let other = Owner::claim(&database, [8; 8]).unwrap();
         assert_eq!(alive(&database, &name), Some(std::process::id()), "a second process swept the first");
+        assert_eq!(signs(&database), Signs { alive: 2, gone: 0 });
+        std::fs::write(super::folder(&database).join("1-2"), "").unwrap();
+        assert_eq!(signs(&database), Signs { alive: 2, gone: 1 });
         drop(owner);
         assert_eq!(alive(&database, &name), None);
         assert_eq!(alive(&database, "../../etc/passwd"), None);

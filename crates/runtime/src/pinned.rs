@@ -5,9 +5,12 @@ use comity_core::{RunId, Tenant};
 use comity_ledger::{Slot, read_one};
 use comity_store::{RunCell, Store};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the planner's rules. A run goes on only under the rules it began under.
-pub const PLANNER: u64 = 1;
+pub const PLANNER: u64 = 2;
+/// Earlier versions whose rules this one contains: what their files could say means the same.
+const CONTAINED: &[u64] = &[1];
 
 /// The pinned setup: everything a resume needs besides the workflow file and the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +20,9 @@ pub struct Setup {
     pub base_dir: String,
     /// Name of the workflow file, for messages.
     pub file: String,
+    /// The workflow files that the file names, by path from its folder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flows: BTreeMap<String, String>,
     /// Version of the planner's rules.
     pub planner: u64,
     /// What the run is about.
@@ -41,7 +47,7 @@ pub async fn read(store: &Store, tenant: &Tenant, run: RunId) -> Result<Pinned, 
     let source = opened.words(Slot::Source)?;
     let setup = opened.text(Slot::Setup)?.unwrap_or_default();
     let setup: Setup = serde_json::from_slice(&setup).map_err(|error| bad(&error.to_string()))?;
-    if setup.planner != PLANNER {
+    if setup.planner != PLANNER && !CONTAINED.contains(&setup.planner) {
         return Err(Error::Planner { run, found: setup.planner, known: PLANNER });
     }
     Ok(Pinned { cell, source, setup })

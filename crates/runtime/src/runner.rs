@@ -1,51 +1,111 @@
-//! How a plan's steps are done: by the adapters of this build.
+//! How a plan's steps are done: by the adapters of this build, or by walking another plan.
 
+mod doer;
+mod toolbox;
+
+use crate::bundle::Bundle;
 use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
-use comity_core::{Amounts, BoxFuture, Digest, Step};
+use comity_core::{Amounts, BoxFuture, Step, StepId};
 use comity_flow::{Plan, StepPlan, StepRunner};
 use comity_govern::planted::{self, Defect};
-use comity_govern::{Failure, Input, Output, Permit, Scope};
+use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
+use doer::{Doer, Ready};
+use serde_json::{Map, Value};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 
 /// The most programs of one process at a time.
 const PROCESSES: usize = 64;
 
-/// A step of the plan, ready to be done.
-struct Ready {
-    adapter: Arc<dyn Adapter>,
-    contract: Digest,
-    endpoint: Arc<str>,
-    turn: Option<Arc<Semaphore>>,
-    bound: Amounts,
+/// What every runner of one run shares.
+pub struct Shop {
+    /// The plans.
+    pub bundle: Bundle,
+    /// The kinds of adapter there are.
+    pub adapters: &'static [AdapterKind],
+    /// The folder of the first file.
+    pub base_dir: std::path::PathBuf,
+    /// Turns for programs.
+    pub processes: Arc<Semaphore>,
+    /// Where nested steps are asked for; `None` when steps are built and not done.
+    pub gate: Option<Gate>,
+    /// What went wrong with the gate inside a step: it stops the run, not only the step.
+    fault: Mutex<Option<comity_govern::Error>>,
 }
 
-/// The adapters of one plan.
+impl Shop {
+    /// For the steps of these plans.
+    pub fn new(
+        bundle: Bundle,
+        adapters: &'static [AdapterKind],
+        base_dir: &Path,
+        processes: &Arc<Semaphore>,
+        gate: Option<Gate>,
+    ) -> Arc<Self> {
+        let (base_dir, processes) = (base_dir.to_owned(), Arc::clone(processes));
+        Arc::new(Self { bundle, adapters, base_dir, processes, gate, fault: Mutex::new(None) })
+    }
+
+    /// What went wrong with the gate inside a step, if anything did.
+    pub fn fault(&self) -> Option<comity_govern::Error> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The adapter of a kind, with these keys.
+    fn adapter(
+        &self,
+        kind: &str,
+        config: &Map<String, Value>,
+    ) -> Result<Result<Arc<dyn Adapter>, comity_adapter::Error>, Error> {
+        let found = self.adapters.iter().find(|other| other.spec.name == kind);
+        let found = found.ok_or_else(|| Error::NoAdapter(kind.to_owned()))?;
+        Ok((found.build)(&Setup { base_dir: self.base_dir.clone() }, config))
+    }
+
+    fn note_fault(&self, error: comity_govern::Error) {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// The steps of one plan, ready to be done.
 pub struct Runner {
     plan: Arc<Plan>,
     ready: Vec<Ready>,
+    /// What stands before the names of its steps: empty for the run's own.
+    prefix: String,
+    shop: Arc<Shop>,
     early: Option<Sender<Event>>,
 }
 
 impl Runner {
-    /// Builds an adapter for every step. Errors name the first step that cannot be built.
-    pub fn new(
-        plan: Arc<Plan>,
-        adapters: &[AdapterKind],
-        base_dir: &Path,
-        processes: &Arc<Semaphore>,
-    ) -> Result<Self, Error> {
-        let setup = Setup { base_dir: base_dir.to_owned() };
-        let ready = plan
-            .steps()
-            .iter()
-            .map(|step| build(step, adapters, &setup, processes))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { plan, ready, early: None })
+    /// Builds what does every step. Errors name the first step that cannot be built.
+    pub fn new(shop: &Arc<Shop>) -> Result<Self, Error> {
+        Self::of(shop, Arc::clone(&shop.bundle.root), "", String::new())
+    }
+
+    /// For the plan of the file at `path`.
+    fn of(shop: &Arc<Shop>, plan: Arc<Plan>, path: &str, prefix: String) -> Result<Self, Error> {
+        let mut ready = Vec::with_capacity(plan.steps().len());
+        for step in plan.steps() {
+            ready.push(match shop.bundle.inner(path, step) {
+                Some((path, inner)) => {
+                    let prefix = format!("{prefix}{}/", step.name);
+                    let inner = Self::of(shop, inner, &path, prefix)?;
+                    Ready::of_flow(step, inner, shop.bundle.digest(&path))
+                }
+                None => doer::build(&plan, step, &prefix, shop)?,
+            });
+        }
+        Ok(Self { plan, ready, prefix, shop: Arc::clone(shop), early: None })
+    }
+
+    /// What went wrong with the gate inside a step, if anything did.
+    pub fn fault(&self) -> Option<comity_govern::Error> {
+        self.shop.fault()
     }
 
     /// Where the planted defect of events that leave too early sends them.
@@ -59,6 +119,45 @@ impl Runner {
             let _ = early.try_send(Event::bare(EventKind::StepSettled, name));
         }
     }
+
+    /// The most the whole plan can cost: every step with all its tries and passes, and at most what its own
+    /// policy lets it spend.
+    fn bound(&self) -> Amounts {
+        let mut sum = Amounts::ZERO;
+        for (ordinal, (step, ready)) in self.plan.steps().iter().zip(&self.ready).enumerate() {
+            let most = doer::times(&ready.bound, self.tries(ordinal, step));
+            sum = sum.checked_add(&most).unwrap_or(Amounts::UNLIMITED);
+        }
+        Amounts { millis: 0, ..sum.min(&self.plan.policy().caps()) }
+    }
+
+    /// How often a step may be done at most.
+    fn tries(&self, ordinal: usize, step: &StepPlan) -> u64 {
+        let loops = self.plan.loops().iter().filter(|again| again.body.binary_search(&ordinal).is_ok());
+        let passes = loops.map(|again| u64::from(again.max_iterations) + 1);
+        let tries = u64::from(step.retry.max) + 1;
+        passes.fold(tries, u64::saturating_mul)
+    }
+
+    fn at(&self, ordinal: usize) -> (&StepPlan, &Ready) {
+        match (self.plan.step(ordinal), self.ready.get(ordinal)) {
+            (Some(plan), Some(ready)) => (plan, ready),
+            _ => unreachable_step(ordinal),
+        }
+    }
+
+    /// What the step may still cost: a step that goes on keeps to what it was given once.
+    fn rest(&self, scope: &Scope, id: StepId, step: (&StepPlan, &Ready), input: &Input) -> Amounts {
+        let (plan, ready) = step;
+        let bound = match &ready.doer {
+            Doer::Agent(agent, tools) => doer::agent_bound(agent, tools, plan, input),
+            Doer::Flow(_) => ready.bound,
+            Doer::Adapter(_) | Doer::Timer => return ready.bound,
+        };
+        let spent = scope.run().spent_on(id);
+        // Being gone on with is a step of its own; what was done before is not done again.
+        Amounts { steps: bound.steps, ..bound.saturating_sub(&spent) }
+    }
 }
 
 /// Turns for programs, shared by every run of a process.
@@ -66,58 +165,28 @@ pub fn processes() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(PROCESSES))
 }
 
-fn build(
-    step: &StepPlan,
-    adapters: &[AdapterKind],
-    setup: &Setup,
-    processes: &Arc<Semaphore>,
-) -> Result<Ready, Error> {
-    let fail = |source| Error::Adapter { step: step.name.to_string(), source };
-    let kind = adapters.iter().find(|kind| kind.spec.name == step.kind.name);
-    let kind = kind.ok_or_else(|| Error::NoAdapter(step.kind.name.to_owned()))?;
-    let adapter = (kind.build)(setup, &step.config).map_err(fail)?;
-    let endpoint: Arc<str> = adapter.endpoint().into();
-    let turn = endpoint.starts_with("command:").then(|| Arc::clone(processes));
-    // The call's own step and price, and whatever it may nest. What leaves the range fits no account.
-    let own = Amounts { micro_usd: step.price.micros(), steps: 1, ..Amounts::ZERO };
-    let bound = own.checked_add(&adapter.reserve()).unwrap_or(Amounts::UNLIMITED);
-    Ok(Ready { adapter, contract: contract(step), endpoint, turn, bound })
-}
-
-/// Names how a step is done: a resumed step that is done another way is not the same act.
-fn contract(step: &StepPlan) -> Digest {
-    let config = serde_json::Value::Object(step.config.clone()).to_string();
-    let facts = [step.risk.level(), u8::from(step.idempotent)];
-    let price = step.price.micros().to_be_bytes();
-    Digest::of(&[
-        b"comity/contract/v1\n",
-        step.kind.name.as_bytes(),
-        b"\n",
-        config.as_bytes(),
-        &facts,
-        &price,
-    ])
-}
-
 impl StepRunner for Runner {
-    fn step(&self, scope: &Scope, ordinal: usize, input: &Input) -> Step {
+    fn step(&self, scope: &Scope, ordinal: usize, iteration: u32, input: &Input) -> Step {
         let number = u32::try_from(ordinal).unwrap_or(u32::MAX);
-        let (plan, ready) = match (self.plan.step(ordinal), self.ready.get(ordinal)) {
-            (Some(plan), Some(ready)) => (plan, ready),
-            _ => unreachable_step(ordinal),
+        let (plan, ready) = self.at(ordinal);
+        let id = scope.step_id(number, iteration);
+        let name = if self.prefix.is_empty() {
+            Arc::clone(&plan.name)
+        } else {
+            format!("{}{}", self.prefix, plan.name).into()
         };
         Step {
-            id: scope.step_id(number, 0),
-            parent: None,
+            id,
+            parent: scope.parent_step(),
             ordinal: number,
-            iteration: 0,
-            name: Arc::clone(&plan.name),
+            iteration,
+            name,
             kind: plan.kind.step,
             risk: plan.risk,
             idempotent: plan.idempotent,
             contract: ready.contract,
             endpoint: Arc::clone(&ready.endpoint),
-            bound: ready.bound,
+            bound: self.rest(scope, id, (plan, ready), input),
             timeout: plan.timeout,
             input: Arc::clone(&input.bytes),
         }
@@ -129,25 +198,36 @@ impl StepRunner for Runner {
         ordinal: usize,
         input: &'a Input,
     ) -> BoxFuture<'a, Result<Output, Failure>> {
-        let (plan, ready) = match (self.plan.step(ordinal), self.ready.get(ordinal)) {
-            (Some(plan), Some(ready)) => (plan, ready),
-            _ => unreachable_step(ordinal),
-        };
+        let (plan, ready) = self.at(ordinal);
         // A call is paid for when it is made, whatever comes of it.
         let price = Amounts { micro_usd: plan.price.micros(), ..Amounts::ZERO };
-        match permit.charge(price) {
-            Ok(()) if self.early.is_some() => Box::pin(async move {
-                let ended = ready.adapter.call(permit, input).await;
+        if let Err(short) = permit.charge(price) {
+            return Box::pin(async move { Err(Failure::Failed(short.to_string())) });
+        }
+        match &ready.doer {
+            Doer::Adapter(adapter) if self.early.is_some() => Box::pin(async move {
+                let ended = adapter.call(permit, input).await;
                 self.tell_early(&plan.name);
                 ended
             }),
-            Ok(()) => ready.adapter.call(permit, input),
-            Err(short) => Box::pin(async move { Err(Failure::Failed(short.to_string())) }),
+            Doer::Adapter(adapter) => adapter.call(permit, input),
+            Doer::Agent(agent, tools) => Box::pin(async move {
+                let Some(gate) = &self.shop.gate else {
+                    return Err(Failure::Failed("there is no gate to ask".to_owned()));
+                };
+                agent.turn(gate, permit, input, tools).await
+            }),
+            Doer::Timer => Box::pin(async move { Ok(doer::moment(permit)) }),
+            Doer::Flow(inner) => Box::pin(inner.walk_within(permit, input)),
         }
     }
 
     fn turn(&self, ordinal: usize) -> Option<Arc<Semaphore>> {
         self.ready.get(ordinal)?.turn.clone()
+    }
+
+    fn prompt(&self, name: &str) -> Option<String> {
+        self.shop.bundle.prompt(name)
     }
 }
 

@@ -1,18 +1,19 @@
 //! Opens everything, and runs workflows.
 
+use crate::bundle::{Bundle, Reader};
 use crate::error::Error;
 use crate::event::Events;
 use crate::owner::{Owner, alive};
 use crate::pinned::{PLANNER, Pinned, Setup, read as read_pinned};
-use crate::runner::{Runner, processes};
+use crate::runner::{Runner, Shop, processes};
 use crate::{kinds, specs, tail};
 use comity_adapter::{ADAPTERS, AdapterKind};
 use comity_api::Event;
-use comity_core::{Amounts, ApprovalId, BoxFuture, Namespace, Principal, RunId, StepId, Tenant};
+use comity_core::{Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant};
 use comity_flow::{Approver, Drive, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
-use comity_ledger::RunStatus;
-use comity_store::{ApprovalState, Durability, Options, Pump, Store};
+use comity_ledger::{EntryKind, RunStatus, read_one};
+use comity_store::{ApprovalState, Durability, Options, Pump, RunCell, Store};
 use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -55,6 +56,8 @@ pub struct Request {
     pub base_dir: PathBuf,
     /// What the run is about.
     pub task: String,
+    /// Reads the workflow files that the file names.
+    pub read: Reader,
 }
 
 /// Who is told, who is asked, and who may stop a run.
@@ -87,6 +90,7 @@ struct Told {
 /// A store, a gate, and the sign that this process is alive.
 pub struct Runtime {
     gate: Gate,
+    clock: Arc<dyn Clock>,
     owner: Owner,
     principal: Principal,
     processes: Arc<Semaphore>,
@@ -106,7 +110,8 @@ impl Runtime {
         let mut nonce = [0u8; 8];
         world.entropy.fill(&mut nonce);
         let owner = Owner::claim(store.path(), nonce)?;
-        Ok(Self { gate: Gate::new(store, world), owner, principal, processes: processes(), adapters })
+        let clock = Arc::clone(&world.clock);
+        Ok(Self { gate: Gate::new(store, world), clock, owner, principal, processes: processes(), adapters })
     }
 
     /// The gate, for whoever nests steps of their own.
@@ -131,11 +136,13 @@ impl Runtime {
 
     /// Runs a workflow until it ends, waits, or is stopped.
     pub async fn start(&self, request: Request, hooks: Hooks<'_>) -> Result<Finished, Error> {
-        let plan = Arc::new(self.compile(&request.source)?);
-        let runner = Runner::new(Arc::clone(&plan), self.adapters, &request.base_dir, &self.processes)?;
+        let bundle = Bundle::gather(&request.source, &specs(self.adapters), &request.read)?;
+        let (plan, flows) = (Arc::clone(&bundle.root), bundle.sources());
+        let runner = self.runner(bundle, &request.base_dir)?;
         let setup = Setup {
             base_dir: request.base_dir.display().to_string(),
             file: request.file,
+            flows,
             planner: PLANNER,
             task: request.task,
         };
@@ -185,17 +192,15 @@ impl Runtime {
         if let Some(fault) = checked.fault {
             return Err(Error::Broken { run: id, fault: fault.what });
         }
-        let plan = Arc::new(self.compile(&source)?);
+        let bundle = self.bundle(&source, &setup)?;
+        let plan = Arc::clone(&bundle.root);
         let base_dir = PathBuf::from(&setup.base_dir);
         if !setup.base_dir.is_empty() && !base_dir.is_dir() {
             return Err(Error::NoFolder(setup.base_dir));
         }
-        let runner = Runner::new(Arc::clone(&plan), self.adapters, &base_dir, &self.processes)?;
+        let runner = self.runner(bundle, &base_dir)?;
         let answered = match &answer {
-            Some((name, ..)) => {
-                let unknown = || Error::NoStep { run: id, step: (*name).to_owned() };
-                Some(StepId::derive(id, None, ordinal(&plan, name).ok_or_else(unknown)?, 0))
-            }
+            Some((name, ..)) => Some(self.named(id, &cell, &plan, name).await?),
             None => None,
         };
         let told = Told { next: cell.next_seq, spent: self.spent(id).await? };
@@ -209,6 +214,40 @@ impl Runtime {
             return Err(error.into());
         }
         self.work(run, plan, runner, &setup.task, told, hooks).await
+    }
+
+    fn runner(&self, bundle: Bundle, base_dir: &Path) -> Result<Runner, Error> {
+        let gate = Some(self.gate.clone());
+        Runner::new(&Shop::new(bundle, self.adapters, base_dir, &self.processes, gate))
+    }
+
+    /// The plans of a run, from what it pinned.
+    pub(crate) fn bundle(&self, source: &str, setup: &Setup) -> Result<Bundle, Error> {
+        let flows = setup.flows.clone();
+        let read: Reader =
+            Arc::new(move |path| flows.get(path).cloned().ok_or_else(|| "it is not pinned".to_owned()));
+        Bundle::gather(source, &specs(self.adapters), &read)
+    }
+
+    /// The step of this name, nested or not, that an answer is for: the last one of which nobody knows how
+    /// it ended, else the run's own step of that name.
+    async fn named(&self, id: RunId, cell: &RunCell, plan: &Arc<Plan>, name: &str) -> Result<StepId, Error> {
+        let mut events = Events::new(Arc::clone(plan));
+        let mut found = None;
+        comity_ledger::read(self.store(), cell, |record| {
+            let known = events.step_name(&record)?;
+            if let Some(step) = record.entry.step.as_ref().filter(|_| known.as_deref() == Some(name)) {
+                found = match record.entry.kind {
+                    EntryKind::Unknown => Some((step.id, true)),
+                    _ => found.filter(|(_, unknown)| *unknown).or(Some((step.id, false))),
+                };
+            }
+            Ok(())
+        })
+        .await?;
+        let own = || Some(StepId::derive(id, None, ordinal(plan, name)?, 0));
+        let no = || Error::NoStep { run: id, step: name.to_owned() };
+        found.map(|(step, _)| step).or_else(own).ok_or_else(no)
     }
 
     /// What a run has cost so far.
@@ -237,16 +276,21 @@ impl Runtime {
 
     async fn pending(&self, id: RunId, step: Option<&str>) -> Result<ApprovalId, Error> {
         let Pinned { cell, source, .. } = self.pinned(id).await?;
-        let plan = self.compile(&source)?;
+        let plan = Arc::new(self.compile(&source)?);
         let mut held = Vec::new();
         for row in self.store().approvals(&cell).await? {
             if row.cell.state == ApprovalState::Pending {
-                held.push((name_of(&plan, id, row.cell.step), row.id));
+                let asked = read_one(self.store(), &cell, row.cell.asked).await?;
+                let name = match &asked {
+                    Some(asked) => Events::new(Arc::clone(&plan)).step_name(asked)?,
+                    None => None,
+                };
+                held.push((name.unwrap_or_else(|| row.cell.step.to_string()), row.id));
             }
         }
         held.sort_by_key(|(name, _)| ordinal(&plan, name));
         if let Some(name) = step {
-            if ordinal(&plan, name).is_none() {
+            if ordinal(&plan, name).is_none() && !held.iter().any(|(known, _)| known == name) {
                 return Err(Error::NoStep { run: id, step: name.to_owned() });
             }
             held.retain(|(known, _)| known == name);
@@ -307,10 +351,24 @@ impl Runtime {
         stop: Option<BoxFuture<'_, ()>>,
     ) -> Result<Finished, Error> {
         let scope = Scope::root(Arc::clone(run));
-        let drive = Drive { gate: &self.gate, scope: &scope, plan, runner, approver, task };
+        let (given, clock) = (serde_json::Map::new(), Arc::clone(&self.clock));
+        let drive = Drive {
+            gate: &self.gate,
+            scope: &scope,
+            plan,
+            runner,
+            approver,
+            clock: &*clock,
+            task,
+            given: &given,
+        };
+        let walk = async {
+            let walked = drive.walk().await;
+            runner.fault().map_or(walked, Err)
+        };
         let walked = match stop {
-            None => Some(held_if_changed(run, drive.walk().await).await?),
-            Some(stop) => match select(pin!(drive.walk()), stop).await {
+            None => Some(held_if_changed(run, walk.await).await?),
+            Some(stop) => match select(pin!(walk), stop).await {
                 Either::Left((walked, _)) => Some(held_if_changed(run, walked).await?),
                 Either::Right(((), _)) => None,
             },
@@ -337,11 +395,12 @@ async fn held_if_changed(
     walked
 }
 
-/// Checks a workflow file and builds its steps, without a database.
-pub fn check(request: &Request) -> Result<Plan, Error> {
-    let plan = Arc::new(compile(&request.source, &kinds())?);
-    Runner::new(Arc::clone(&plan), ADAPTERS, Path::new(&request.base_dir), &processes())?;
-    Ok(Arc::unwrap_or_clone(plan))
+/// Checks a workflow file, and those it names, and builds their steps, without a database.
+pub fn check(request: &Request) -> Result<Arc<Plan>, Error> {
+    let bundle = Bundle::gather(&request.source, &kinds(), &request.read)?;
+    let plan = Arc::clone(&bundle.root);
+    Runner::new(&Shop::new(bundle, ADAPTERS, Path::new(&request.base_dir), &processes(), None))?;
+    Ok(plan)
 }
 
 fn status(walked: &Walked) -> RunStatus {
@@ -357,12 +416,4 @@ fn status(walked: &Walked) -> RunStatus {
 fn ordinal(plan: &Plan, name: &str) -> Option<u32> {
     let at = plan.steps().iter().position(|step| &*step.name == name)?;
     u32::try_from(at).ok()
-}
-
-/// The name of a step of the run itself.
-fn name_of(plan: &Plan, run: RunId, step: StepId) -> String {
-    let ordinals = 0..u32::try_from(plan.steps().len()).unwrap_or(u32::MAX);
-    let found =
-        ordinals.zip(plan.steps()).find(|(ordinal, _)| StepId::derive(run, None, *ordinal, 0) == step);
-    found.map_or_else(|| step.to_string(), |(_, plan)| plan.name.to_string())
 }

@@ -22,4 +22,4 @@ pub use cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
 pub use commit::{AccountId, Append, Commit, Expect, Fence, Op, Payload, Receipt, Refused};
 pub use error::{CommitError, Error};
 pub use rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
-pub use sqlite::{Durability, Options, Pump, Store, Ticket};
+pub use sqlite::{Durability, Options, Pump, SCHEMA, Store, Ticket};

@@ -27,6 +27,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use checkpoint::Checkpointer;
+pub use migrate::SCHEMA;
 use write::Writer;
 
 /// Marks a file as ours: "CmTy" in SQLite's application id.

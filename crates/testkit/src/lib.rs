@@ -1,7 +1,12 @@
-//! For development only: workloads, and the seeded simulator.
+//! For development only: workloads, random conditions, fuzz targets, and the seeded simulator.
 //!
-//! No other room may use this one outside its tests. Start with [`flows`], then [`sim`].
+//! No other room may use this one outside its tests. Start with [`flows`] and [`house`], then [`sim`].
 
+pub mod conditions;
+pub mod fixture;
 pub mod flows;
+pub mod fuzz;
+pub mod house;
+pub mod random;
 #[cfg(feature = "sim")]
 pub mod sim;

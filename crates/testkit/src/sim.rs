@@ -9,7 +9,6 @@
 pub mod executor;
 pub mod oracle;
 pub mod probe;
-pub mod random;
 pub mod scenario;
 pub mod world;
 

@@ -27,7 +27,8 @@ pub fn perform(context: &Context, args: Resume) -> Result<Exit, Error> {
             (Some(answer), Some(step)) => Work::Answer { run, step, answer, comment },
             _ => Work::Resume(run),
         };
-        Session::new(context, &opened).perform(work, Vec::new()).await
+        let exit = Session::new(context, &opened).perform(work, Vec::new()).await?;
+        Ok(exit.fine_if_waiting(args.exit_zero_on_pause))
     })
 }
 

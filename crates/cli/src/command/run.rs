@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::files;
 use crate::session::{Session, Work};
 use comity_runtime::{Plan, Request};
+use std::sync::Arc;
 
 /// Runs the workflow.
 pub fn perform(context: &Context, args: Run) -> Result<Exit, Error> {
@@ -17,16 +18,18 @@ pub fn perform(context: &Context, args: Run) -> Result<Exit, Error> {
     let names = plan.steps().iter().map(|step| step.name.to_string()).collect();
     context.block_on(async {
         let opened = context.open(Database::Made)?;
-        Session::new(context, &opened).perform(Work::Start(request), names).await
+        let exit = Session::new(context, &opened).perform(Work::Start(request), names).await?;
+        Ok(exit.fine_if_waiting(args.exit_zero_on_pause))
     })
 }
 
 /// Checks a workflow, with its mistakes shown in its text.
-pub fn check(request: &Request) -> Result<Plan, Error> {
+pub fn check(request: &Request) -> Result<Arc<Plan>, Error> {
     comity_runtime::check(request).map_err(|error| match error {
         comity_runtime::Error::Invalid(invalid) => {
             Error::Flow { invalid, file: request.file.clone(), text: request.source.clone() }
         }
+        comity_runtime::Error::InvalidInner { file, text, invalid } => Error::Flow { invalid, file, text },
         other => other.into(),
     })
 }

@@ -1,83 +1,102 @@
-//! `comity trace`: every entry of a run.
+//! `comity trace`: a run step by step, entry by entry, or as it stood at one of its steps.
 
-use crate::args::Trace;
+mod at;
+mod details;
+mod entries;
+mod steps;
+
+pub use steps::named;
+
 use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::printer::{Format, Tone};
-use crate::summary::money;
-use crate::table::{Cell, table};
-use crate::time::utc;
+use crate::printer::Format;
+use clap::Args;
 use comity_api::TraceRow;
+use comity_core::RunId;
+use comity_runtime::Runtime;
+use comity_runtime::view::{Depth, Rows, Which};
 
-/// Shows them.
+/// Show a run: its steps, their checks and their entries.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The run
+    pub run: RunId,
+    /// One line for every entry instead of every step
+    #[arg(long, conflicts_with_all = ["verbose", "at"])]
+    pub entries: bool,
+    /// Checks, input, output, digests and hashes of every step
+    #[arg(short, long, conflicts_with = "at")]
+    pub verbose: bool,
+    /// The same of one step; `NAME#2` is its second pass
+    #[arg(long, value_name = "NAME", conflicts_with = "at")]
+    pub step: Option<Which>,
+    /// Inputs and outputs whole, however long they are
+    #[arg(long)]
+    pub full: bool,
+    /// The run as it stood when this step was admitted
+    #[arg(long, value_name = "NAME")]
+    pub at: Option<Which>,
+}
+
+/// Shows it.
 pub fn perform(context: &Context, args: &Trace) -> Result<Exit, Error> {
-    let printer = &context.printer;
-    let mut rows = Vec::new();
     context.block_on(async {
-        let runtime = context.open(Database::Existing)?.runtime;
-        let visit = |row: TraceRow| match printer.format() {
-            Format::Ndjson => printer.json(&row),
-            Format::Text | Format::Json => rows.push(row),
-        };
-        Ok(runtime.trace(args.run, visit).await?)
-    })?;
-    match printer.format() {
-        Format::Text => {
-            let head = ["SEQ", "TIME", "WHAT", "STEP", "WHY", "COST", "MESSAGE"];
-            let lines: Vec<Vec<Cell>> = rows.iter().flat_map(lines).collect();
-            printer.out(&table(printer, &head, &lines));
+        let opened = context.open(Database::Existing)?;
+        let (printer, runtime) = (&context.printer, &opened.runtime);
+        if let Some(which) = &args.at {
+            let view = runtime.at(args.run, which).await?;
+            match printer.format() {
+                Format::Text => printer.out(&at::text(context, &view, args.full)),
+                Format::Json | Format::Ndjson => printer.json(&view),
+            }
+            return Ok(Exit::Done);
         }
+        if printer.format() != Format::Text || args.entries {
+            return entry_by_entry(context, runtime, args).await;
+        }
+        let depth = match &args.step {
+            Some(which) => Depth::Of(which.clone()),
+            None if args.verbose => Depth::Everything,
+            None => Depth::Standing,
+        };
+        let view = runtime.view(args.run, &depth).await?;
+        let now = opened.clock.now().millis();
+        printer.out(&steps::head(printer, &view, now));
+        if depth == Depth::Standing {
+            printer.out(&steps::text(context, &view, now));
+            return Ok(Exit::Done);
+        }
+        let told = view.steps.iter().filter(|step| args.step.is_none() || !step.entries.is_empty());
+        let mut some = false;
+        for step in told {
+            some = true;
+            printer.out(&details::text(context, &view.run_id, step, args.full));
+        }
+        match &args.step {
+            Some(which) if !some => {
+                let step = which.step.clone();
+                Err(comity_runtime::Error::NoStep { run: args.run, step }.into())
+            }
+            _ => Ok(Exit::Done),
+        }
+    })
+}
+
+/// One line, or one object, for every entry.
+async fn entry_by_entry(context: &Context, runtime: &Runtime, args: &Trace) -> Result<Exit, Error> {
+    let printer = &context.printer;
+    let texts = args.verbose || args.step.is_some() || args.full;
+    let mut rows = Vec::new();
+    let visit = |row: TraceRow| match printer.format() {
+        Format::Ndjson => printer.json(&row),
+        Format::Text | Format::Json => rows.push(row),
+    };
+    runtime.trace_rows(args.run, &Rows { of: args.step.clone(), texts }, visit).await?;
+    match printer.format() {
+        Format::Text => printer.out(&entries::text(printer, &rows)),
         Format::Json => printer.json_list(&rows),
         Format::Ndjson => {}
     }
     Ok(Exit::Done)
-}
-
-/// One line for an entry, and one more for what each check said when it was held or refused.
-fn lines(row: &TraceRow) -> Vec<Vec<Cell>> {
-    let attempt = row.attempt.filter(|attempt| *attempt > 1);
-    let step = row.step.as_deref().unwrap_or_default();
-    let first = vec![
-        Cell::from(row.seq.to_string()),
-        Cell::from(utc(row.at_ms)),
-        Cell::toned(&row.kind, tone(&row.kind)),
-        Cell::from(attempt.map_or(step.to_owned(), |attempt| format!("{step} (try {attempt})"))),
-        Cell::from(row.reason.as_deref().unwrap_or_default()),
-        Cell::from(row.cost_usd.map(money).unwrap_or_default()),
-        Cell::from(said(row)),
-    ];
-    let stopped = row.checks.iter().any(|check| check.verdict != "pass");
-    let marks: Vec<String> =
-        row.checks.iter().map(|check| format!("{} {}", check.check, check.verdict)).collect();
-    let second = stopped.then(|| {
-        let mut cells = vec![Cell::from(""); 6];
-        cells.push(Cell::toned(&format!("checks: {}", marks.join(", ")), Tone::Dim));
-        cells
-    });
-    std::iter::once(first).chain(second).collect()
-}
-
-/// The entry's message; for what a person did, who they are.
-fn said(row: &TraceRow) -> String {
-    let person = matches!(
-        row.kind.as_str(),
-        "opened" | "resumed" | "approved" | "rejected" | "happened" | "not_happened" | "abandoned"
-    );
-    let message = row.message.as_deref().unwrap_or_default();
-    match (person, message) {
-        (true, "") => format!("by {}", row.principal),
-        (true, message) => format!("by {}: {message}", row.principal),
-        (false, message) => message.to_owned(),
-    }
-}
-
-fn tone(kind: &str) -> Tone {
-    match kind {
-        "settled" | "approved" | "happened" => Tone::Good,
-        "denied" | "rejected" | "expired" | "failed" | "defect" => Tone::Bad,
-        "held" | "unknown" | "paused" => Tone::Asking,
-        "admitted" => Tone::Busy,
-        _ => Tone::Dim,
-    }
 }

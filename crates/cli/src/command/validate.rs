@@ -11,6 +11,7 @@ use crate::summary::count;
 use comity_api::{ErrorReport, ValidateReport};
 use comity_runtime::{Diagnostic, Plan, render};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How often files are looked at.
@@ -85,7 +86,7 @@ fn one(printer: &Printer, path: &Path, named: bool) -> (ValidateReport, Exit) {
     }
 }
 
-fn checked(path: &Path) -> Result<(Plan, String), Error> {
+fn checked(path: &Path) -> Result<(Arc<Plan>, String), Error> {
     let request = files::request(path, String::new())?;
     let plan = check(&request)?;
     Ok((plan, request.source))

@@ -1,7 +1,7 @@
 //! What the tree says: how each step stands, in as many lines as there is room for.
 
 use crate::plain::word;
-use crate::printer::{Printer, Stream, one_line, tone};
+use crate::printer::{Printer, Stream, one_line, symbol, tone};
 use crate::summary::money;
 use crate::time::seconds;
 use comity_api::{Event, EventKind, StepReport};
@@ -28,11 +28,13 @@ pub struct Tree {
     spent: f64,
     steps: Vec<Step>,
     places: HashMap<String, usize>,
-    widest: usize,
 }
 
 struct Step {
     name: String,
+    /// Which pass of a loop, and which try of it, from 1.
+    pass: u32,
+    attempt: u32,
     status: String,
     began: Option<Duration>,
     took: Option<u64>,
@@ -63,7 +65,6 @@ impl Tree {
             began: None,
             spent: steps.iter().map(|step| step.cost).sum(),
             places: steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect(),
-            widest: steps.iter().map(|step| step.name.chars().count()).max().unwrap_or_default(),
             steps,
         }
     }
@@ -76,15 +77,35 @@ impl Tree {
             self.began.get_or_insert(now);
             return;
         }
-        let place = event.step.as_ref().and_then(|name| self.places.get(name));
-        let Some(step) = place.and_then(|place| self.steps.get_mut(*place)) else { return };
+        let Some(name) = event.step.as_deref() else { return };
+        let place = self.place(name);
+        let Some(step) = self.steps.get_mut(place) else { return };
+        step.pass = event.iteration.map_or(1, |pass| pass.saturating_add(1));
+        step.attempt = event.attempt.unwrap_or(step.attempt);
         word(event).clone_into(&mut step.status);
         step.began = (event.kind == EventKind::StepStarted).then_some(now);
         step.took = event.duration_ms.or(step.took);
-        self.spent += event.cost_usd.unwrap_or_default();
+        // What a nested step cost is in what the step around it costs.
+        self.spent += event.cost_usd.filter(|_| !name.contains('/')).unwrap_or_default();
         step.cost += event.cost_usd.unwrap_or_default();
         let why = [event.reason.as_deref(), event.message.as_deref()];
         step.why = why.into_iter().flatten().map(one_line).collect::<Vec<_>>().join(": ");
+    }
+
+    /// The step's line; one that was not known before gets it below those it is nested in.
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let parent = name.rsplit_once('/').map_or("", |(parent, _)| parent);
+        let inside = |step: &Step| {
+            let rest = step.name.strip_prefix(parent);
+            !parent.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let place = self.steps.iter().rposition(inside).map_or(self.steps.len(), |last| last + 1);
+        self.steps.insert(place, Step::new(name, "pending"));
+        self.places = self.steps.iter().enumerate().map(|(place, step)| (step.name.clone(), place)).collect();
+        place
     }
 
     /// The lines to draw.
@@ -93,12 +114,16 @@ impl Tree {
         let took = self.began.map_or(0, |began| millis(now.saturating_sub(began)));
         let facts = [self.run.clone(), self.status.clone(), seconds(took), money(self.spent)];
         let mut lines = vec![crop(facts.join("  ").trim_start(), size.columns)];
+        let labels = self.steps.iter().map(|step| step.label().chars().count());
+        let wide = labels.max().unwrap_or_default().min(40);
         if self.steps.len() < room {
-            lines.extend(self.steps.iter().map(|step| self.line(step, now, size, printer)));
+            lines.extend(self.steps.iter().map(|step| Self::line(step, wide, now, size, printer)));
             return lines;
         }
         let lively = self.steps.iter().filter(|step| step.is_lively());
-        lines.extend(lively.take(room.saturating_sub(2)).map(|step| self.line(step, now, size, printer)));
+        lines.extend(
+            lively.take(room.saturating_sub(2)).map(|step| Self::line(step, wide, now, size, printer)),
+        );
         lines.push(crop(&self.counts(lines.len() - 1), size.columns));
         lines
     }
@@ -116,17 +141,12 @@ impl Tree {
         format!("  {} steps: {}{hidden}", self.steps.len(), counted.join(", "))
     }
 
-    fn line(&self, step: &Step, now: Duration, size: Size, printer: &Printer) -> String {
+    fn line(step: &Step, wide: usize, now: Duration, size: Size, printer: &Printer) -> String {
         let mark = format!("{} {:<9}", symbol(&step.status), step.status);
         let running = step.began.map(|began| millis(now.saturating_sub(began)));
         let took = running.or(step.took).map(seconds).unwrap_or_default();
         let cost = if step.cost > 0.0 { money(step.cost) } else { String::new() };
-        let rest = format!(
-            "  {:<wide$}  {took:>10}  {cost:>8}  {}",
-            step.name,
-            step.why,
-            wide = self.widest.min(40)
-        );
+        let rest = format!("  {:<wide$}  {took:>10}  {cost:>8}  {}", step.label(), step.why);
         let left = size.columns.saturating_sub(mark.chars().count() + 2);
         let mark = printer.paint(Stream::Err, tone(&step.status), &mark);
         format!("  {mark}{}", crop(rest.trim_end(), left))
@@ -136,25 +156,20 @@ impl Tree {
 impl Step {
     fn new(name: &str, status: &str) -> Self {
         let (name, status) = (name.to_owned(), status.to_owned());
-        Self { name, status, began: None, took: None, cost: 0.0, why: String::new() }
+        Self { name, pass: 1, attempt: 1, status, began: None, took: None, cost: 0.0, why: String::new() }
+    }
+
+    /// Its name under those it is nested in, with its pass and its try where there are several.
+    fn label(&self) -> String {
+        let indent = "  ".repeat(self.name.matches('/').count());
+        let pass = if self.pass > 1 { format!("#{}", self.pass) } else { String::new() };
+        let attempt = if self.attempt > 1 { format!(" (try {})", self.attempt) } else { String::new() };
+        format!("{indent}{}{pass}{attempt}", self.name)
     }
 
     /// Whether somebody may want to look at it.
     fn is_lively(&self) -> bool {
         matches!(self.status.as_str(), "running" | "approved" | "held" | "unknown" | "denied" | "failed")
-    }
-}
-
-fn symbol(status: &str) -> &'static str {
-    match status {
-        "settled" => "✓",
-        "approved" => "+",
-        "running" => "●",
-        "held" => "?",
-        "unknown" => "!",
-        "denied" | "failed" => "✗",
-        "skipped" => "-",
-        _ => "·",
     }
 }
 
@@ -208,6 +223,26 @@ mod tests {
             "  · pending    s2",
         ];
         assert_eq!(picture(&tree, 24, 80), expected);
+    }
+
+    #[test]
+    fn nested_steps_stand_below_those_they_are_nested_in() {
+        let mut tree = Tree::of_names(&["agent".to_owned(), "done".to_owned()]);
+        for name in ["agent/search", "agent/search/fetch", "agent/read"] {
+            tree.note(&event(EventKind::StepStarted, name), Duration::from_millis(1500));
+        }
+        let mut again = event(EventKind::StepStarted, "done");
+        (again.iteration, again.attempt) = (Some(1), Some(3));
+        tree.note(&again, Duration::from_millis(1500));
+        let shown: Vec<String> = picture(&tree, 24, 80).into_iter().skip(1).collect();
+        let expected = [
+            "  · pending    agent",
+            "  ● running      agent/search             0.000 s",
+            "  ● running        agent/search/fetch     0.000 s",
+            "  ● running      agent/read               0.000 s",
+            "  ● running    done#2 (try 3)             0.000 s",
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::args;
+use crate::config::Globals;
 use crate::printer::{Color, Format};
 use comity_core::Unwatched;
 use serde_json::json;
@@ -35,7 +36,7 @@ fn report(status: &str, steps: Vec<StepReport>, approvals: Vec<ApprovalInfo>) ->
 
 fn context(db: &str) -> Context {
     let words = ["comity", "runs", "--db", db].map(std::ffi::OsString::from);
-    let globals = args::parse(words).unwrap().globals;
+    let globals = Globals::of_flags(&args::parse(words).unwrap().globals);
     Context::new(globals, Printer::new(Format::Text, Color::Never), Arc::new(Unwatched))
 }
 

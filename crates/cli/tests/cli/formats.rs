@@ -80,7 +80,7 @@ fn runs_and_traces_are_lists() {
 fn a_trace_shows_what_each_check_said_of_a_held_step() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(ASKS).expect(8).run_id();
-    let trace = sandbox.comity(&["trace", &run]).expect(0).out;
+    let trace = sandbox.comity(&["trace", &run, "--entries"]).expect(0).out;
     assert!(trace.contains("checks: approval hold, "), "{trace}");
 }
 

@@ -13,6 +13,14 @@ mod failing;
 mod flowfiles;
 mod formats;
 #[cfg(test)]
+mod front;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod running;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod views;

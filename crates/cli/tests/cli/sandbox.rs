@@ -5,6 +5,23 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
+/// What would make the program behave another way here than elsewhere.
+const CLEARED: [&str; 13] = [
+    "ANTHROPIC_API_KEY",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "COMITY_COLOR",
+    "COMITY_DB",
+    "COMITY_DURABILITY",
+    "COMITY_NO_INPUT",
+    "COMITY_OUTPUT",
+    "LC_ALL",
+    "NOTICE_MAILER",
+    "NO_COLOR",
+    "OPENAI_API_KEY",
+    "XDG_CONFIG_HOME",
+];
+
 /// A folder that goes away with its test.
 pub struct Sandbox {
     folder: TempDir,
@@ -28,16 +45,19 @@ impl Sandbox {
     }
 
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), text).unwrap();
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
 
     /// The program with these words, in this folder, with nothing on stdin.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_comity"));
         command.args(words).current_dir(self.folder.path()).stdin(Stdio::null());
-        for name in ["COMITY_DB", "COMITY_DURABILITY", "NO_COLOR", "CLICOLOR_FORCE", "NOTICE_MAILER"] {
+        for name in CLEARED {
             command.env_remove(name);
         }
+        command.env("HOME", self.folder.path()).env("LC_ALL", "C.UTF-8");
         command
     }
 

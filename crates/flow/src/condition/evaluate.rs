@@ -35,11 +35,24 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// The leaves of most conditions are names and constants: they cost no call.
+    #[inline(always)]
     fn value(&mut self, node: &'a Node) -> Evaluated<'a> {
         self.work.step()?;
         match &node.expr {
             Expr::Const(value) => Ok(value.view()),
-            Expr::Name(slot) => self.name(*slot),
+            Expr::Name(slot) => match self.values.get(*slot) {
+                Some(Some(value)) => Ok((*value).into()),
+                _ => Err(self.undefined(*slot)),
+            },
+            _ => self.composed(node),
+        }
+    }
+
+    #[inline(never)]
+    fn composed(&mut self, node: &'a Node) -> Evaluated<'a> {
+        match &node.expr {
+            Expr::Const(_) | Expr::Name(_) => self.value(node),
             Expr::And(parts) => self.until(parts, false),
             Expr::Or(parts) => self.until(parts, true),
             Expr::Not(part) => Ok(Val::Bool(!self.truth(part)?)),
@@ -47,9 +60,11 @@ impl<'a> Evaluation<'a> {
             Expr::Minus(part) => self.signed(node, part, -1),
             Expr::Plus(part) => self.signed(node, part, 1),
             Expr::Items(form, parts) => {
-                let items: Result<Vec<Val<'a>>, Undecided> =
-                    parts.iter().map(|part| self.value(part)).collect();
-                Ok(Val::Items(*form, Seq::Made(items?)))
+                let mut items = Vec::with_capacity(parts.len());
+                for part in parts {
+                    items.push(self.value(part)?);
+                }
+                Ok(Val::Items(*form, Seq::Made(items)))
             }
             Expr::Len(part) => self.length(part),
             Expr::Method(method, parts) => self.method(node, *method, parts),
@@ -61,14 +76,10 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn name(&self, slot: usize) -> Evaluated<'a> {
-        match self.values.get(slot).copied().flatten() {
-            Some(value) => Ok(value.into()),
-            None => {
-                let name = self.names.get(slot).map_or("", |name| name);
-                Err(Undecided(format!("`{name}` is not defined")))
-            }
-        }
+    #[cold]
+    fn undefined(&self, slot: usize) -> Undecided {
+        let name = self.names.get(slot).map_or("", |name| name);
+        Undecided(format!("`{name}` is not defined"))
     }
 
     /// `and` and `or`: the first part that is `end` ends them.
@@ -127,6 +138,7 @@ impl<'a> Evaluation<'a> {
         Err(Undecided(why))
     }
 
+    #[inline(never)]
     fn contains(
         &mut self,
         item: (&'a Node, &Val<'a>),
@@ -141,6 +153,20 @@ impl<'a> Evaluation<'a> {
             (other, Val::Text(_)) => {
                 Err(self
                     .say(item.0, |part| format!("{part} is {}: only a text can be in a text", other.kind())))
+            }
+            (Val::Text(item), Val::Items(_, Seq::Json(items))) => {
+                for other in *items {
+                    self.work.step()?;
+                    if let Value::String(other) = other
+                        && other.len() == item.len()
+                    {
+                        self.work.read(item)?;
+                        if *other == **item {
+                            return Ok(true);
+                        }
+                    }
+                }
+                Ok(false)
             }
             (item, Val::Items(_, items)) => {
                 for index in 0..items.len() {
@@ -169,6 +195,7 @@ impl<'a> Evaluation<'a> {
         Err(self.say(node, |part| format!("{part} is {}, which cannot be a key", key.kind())))
     }
 
+    #[inline(never)]
     fn signed(&mut self, node: &'a Node, part: &'a Node, sign: i8) -> Evaluated<'a> {
         match self.value(part)? {
             Val::Int(number) => Ok(Val::Int(number * i128::from(sign))),
@@ -178,6 +205,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    #[inline(never)]
     fn length(&mut self, part: &'a Node) -> Evaluated<'a> {
         let length = match self.value(part)? {
             Val::Text(text) => {
@@ -193,6 +221,7 @@ impl<'a> Evaluation<'a> {
         Ok(Val::Int(i128::try_from(length).unwrap_or(i128::MAX)))
     }
 
+    #[inline(never)]
     fn method(&mut self, node: &'a Node, method: Method, parts: &'a [Node]) -> Evaluated<'a> {
         let [on, arguments @ ..] = parts else {
             return Err(Undecided(format!("{} is called on nothing", self.part(node))));
@@ -243,6 +272,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    #[inline(never)]
     fn index(&mut self, node: &'a Node, on: &'a Node, index: &'a Node) -> Evaluated<'a> {
         let value = self.value(on)?;
         let wanted = self.value(index)?;

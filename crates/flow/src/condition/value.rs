@@ -72,6 +72,7 @@ impl Work {
 }
 
 impl<'a> From<&'a Value> for Val<'a> {
+    #[inline]
     fn from(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -85,6 +86,7 @@ impl<'a> From<&'a Value> for Val<'a> {
 }
 
 impl From<&Number> for Val<'_> {
+    #[inline]
     fn from(number: &Number) -> Self {
         if let Some(number) = number.as_i64() {
             Self::Int(number.into())
@@ -128,6 +130,7 @@ impl<'a> Seq<'a> {
 
 impl<'a> Val<'a> {
     /// The same value, borrowed.
+    #[inline]
     pub fn view<'b>(&'b self) -> Val<'b>
     where
         'a: 'b,

@@ -227,7 +227,7 @@ fn strongest(fates: &[Fate]) -> Cause {
             Fate::Denied(reason) | Fate::Skipped(Cause::Denied(reason)) => {
                 denied.get_or_insert(Cause::Denied(reason));
             }
-            Fate::Settled | Fate::Waiting => {}
+            Fate::Settled | Fate::Waiting | Fate::Skipped(Cause::Passed) => {}
         }
     }
     denied.unwrap()
@@ -243,6 +243,7 @@ fn reference_verdict(plan: &Plan, ends: &[Fate]) -> RunVerdict {
         Cause::Failed(reason) => RunVerdict::Failed(reason),
         Cause::Denied(_) if settled => RunVerdict::Completed,
         Cause::Denied(reason) => RunVerdict::Denied(reason),
+        Cause::Passed => unreachable!("no edge of these plans has a condition"),
     }
 }
 

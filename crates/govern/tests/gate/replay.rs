@@ -94,7 +94,7 @@ fn a_step_that_is_under_way_is_not_begun_again() {
     };
     let (first, second) = house.wait(futures_util::future::join(step(), step()));
     settled(first.unwrap());
-    assert!(matches!(second, Err(Error::Misplaced(_))));
+    assert!(matches!(second, Err(Error::Busy(_))));
     assert!(settled(house.wait(step()).unwrap()).replayed);
     assert_eq!(runs.get(), 1);
     house.sound(scope.run().id());

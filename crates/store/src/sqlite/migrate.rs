@@ -8,6 +8,9 @@ use rusqlite::{Connection, TransactionBehavior};
 /// Every migration, oldest first. A text that has been released is never changed.
 const MIGRATIONS: &[(u64, &str, &str)] = &[(1, "path", include_str!("../migrations/0001_path.sql"))];
 
+/// The number of the newest migration: the schema of every database that is open.
+pub const SCHEMA: usize = MIGRATIONS.len();
+
 fn checksum(text: &str) -> String {
     Digest::of(&[b"comity/migration/v1\n", text.as_bytes()]).hex()
 }

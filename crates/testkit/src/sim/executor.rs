@@ -1,6 +1,6 @@
 //! Runs tasks one step at a time, in an order the seed decides, on a clock that moves only when told.
 
-use crate::sim::random::Random;
+use crate::random::Random;
 use comity_core::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

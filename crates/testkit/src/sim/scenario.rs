@@ -1,9 +1,9 @@
 //! One seed: a workflow, and everything that befalls it.
 
+use crate::random::Random;
 use crate::sim::executor::{Inbox, Process, Timers};
 use crate::sim::oracle::Oracle;
 use crate::sim::probe;
-use crate::sim::random::Random;
 use crate::sim::world::world;
 use comity_api::Event;
 use comity_core::{Namespace, Principal, RunId, Tenant};
@@ -205,6 +205,7 @@ impl<'f> Play<'f> {
             file: "sim.yaml".to_owned(),
             base_dir: PathBuf::new(),
             task: "simulate".to_owned(),
+            read: comity_runtime::no_files(),
         };
         let yes = !self.random.one_in(4);
         let main = Box::pin(async move {

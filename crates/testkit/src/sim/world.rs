@@ -29,7 +29,7 @@ struct SimEntropy(AtomicU64);
 impl Entropy for SimEntropy {
     fn fill(&self, out: &mut [u8]) {
         for chunk in out.chunks_mut(8) {
-            let random = crate::sim::random::Random::new(self.0.fetch_add(1, Ordering::Relaxed));
+            let random = crate::random::Random::new(self.0.fetch_add(1, Ordering::Relaxed));
             chunk.iter_mut().zip(random.next().to_le_bytes()).for_each(|(slot, byte)| *slot = byte);
         }
     }

@@ -185,7 +185,13 @@ impl Place {
              edges: [{edges}]\n"
         );
         let (file, task) = ("drop.yaml".to_owned(), "a task".to_owned());
-        Request { source, file, base_dir: self.folder.path().to_owned(), task }
+        Request {
+            source,
+            file,
+            base_dir: self.folder.path().to_owned(),
+            task,
+            read: comity_runtime::no_files(),
+        }
     }
 
     fn open(&self) -> (Runtime, Tasks) {

@@ -1,0 +1,5 @@
+# Claims that name a source.
+
+BEGIN { FS = " *[|] *" }
+/^#/ || NF < 2 { next }
+$3 != "" { print $1 ": " $2 " (" $3 ")" }

@@ -1,0 +1,40 @@
+//! When a step that failed is tried again, if it is.
+
+use crate::plan::{OnTimeout, StepPlan};
+use comity_core::{Digest, ReasonCode, StepId, Timestamp};
+use comity_govern::Ended;
+use std::time::Duration;
+
+/// Tries after the first for a step that is to be tried again when its time is over, and says no number.
+const AFTER_TIMEOUT: u32 = 3;
+
+/// The moment of the next try; `None` when there is none.
+///
+/// The wait doubles from try to try, and is between half and all of that: which, comes from the step and
+/// the try alone, so that steps which failed together do not come back together and a resumed run waits for
+/// the same moment.
+pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended) -> Option<Timestamp> {
+    let most = match ended.reason {
+        ReasonCode::EffectFailed | ReasonCode::OutputSchema => step.retry.max,
+        ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry && step.retry.max == 0 => {
+            AFTER_TIMEOUT
+        }
+        ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry => step.retry.max,
+        _ => 0,
+    };
+    (ended.attempt <= most).then(|| ended.at.plus(wait(step, id, ended.attempt)))
+}
+
+fn wait(step: &StepPlan, id: StepId, attempt: u32) -> Duration {
+    let doubled = 1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+    let whole = step.retry.backoff.saturating_mul(doubled).min(step.retry.longest);
+    let lot = Digest::of(&[b"comity/backoff/v1\n", id.bytes(), &attempt.to_be_bytes()]).0;
+    let share = u32::from(lot.first().copied().unwrap_or_default());
+    // From a half up to, and without, the whole.
+    (whole / 512).saturating_mul(256 + share)
+}
+
+/// Whether a step whose time is over is passed over.
+pub(super) fn passes_over(step: &StepPlan, reason: ReasonCode) -> bool {
+    reason == ReasonCode::EffectTimeout && step.on_timeout == OnTimeout::Skip
+}

@@ -1,0 +1,167 @@
+//! A workflow file with the workflow files it names, compiled together.
+
+use crate::error::Error;
+use comity_core::{Digest, KindSpec, StepKind};
+use comity_flow::{Plan, StepPlan, compile};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Files that one workflow may name, directly and through others.
+const MOST_FILES: usize = 64;
+/// How deeply files may name one another.
+const DEEPEST: usize = 6;
+/// The key that names another workflow file.
+const WORKFLOW: &str = "workflow";
+
+/// Reads a file that a workflow names, by its path from the folder of the first file.
+pub type Reader = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+
+/// A reader of no file, for a workflow that names none.
+pub fn no_files() -> Reader {
+    Arc::new(|_| Err("there are no other files".to_owned()))
+}
+
+/// A plan, and the plans of the workflows it names.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// The plan of the file that was asked for.
+    pub root: Arc<Plan>,
+    inner: BTreeMap<String, Inner>,
+}
+
+/// A workflow that another one names.
+#[derive(Clone, Debug)]
+struct Inner {
+    plan: Arc<Plan>,
+    source: String,
+}
+
+impl Bundle {
+    /// Compiles a file and every file it names.
+    pub fn gather(source: &str, kinds: &[&'static KindSpec], read: &Reader) -> Result<Self, Error> {
+        let root = Arc::new(compile(source, kinds)?);
+        let mut bundle = Self { root: Arc::clone(&root), inner: BTreeMap::new() };
+        bundle.add(&root, "", &mut Vec::new(), kinds, read)?;
+        Ok(bundle)
+    }
+
+    /// The sources of the files that are named, by path.
+    pub fn sources(&self) -> BTreeMap<String, String> {
+        self.inner.iter().map(|(path, inner)| (path.clone(), inner.source.clone())).collect()
+    }
+
+    /// The plan that a step of the file at `path` runs, and the path of that plan's file.
+    pub fn inner(&self, path: &str, step: &StepPlan) -> Option<(String, Arc<Plan>)> {
+        let path = beside(path, named(step)?)?;
+        let plan = Arc::clone(&self.inner.get(&path)?.plan);
+        Some((path, plan))
+    }
+
+    /// Names what a step of the file at `path` runs: the text of that file and of those it names.
+    pub fn digest(&self, path: &str) -> Digest {
+        let source = self.inner.get(path).map_or("", |inner| inner.source.as_str());
+        let plan = self.inner.get(path).map(|inner| &inner.plan);
+        let steps = plan.into_iter().flat_map(|plan| plan.steps());
+        let further: Vec<Digest> =
+            steps.filter_map(|step| self.inner(path, step)).map(|(path, _)| self.digest(&path)).collect();
+        let mut parts: Vec<&[u8]> = vec![b"comity/workflow/v1\n", source.as_bytes()];
+        parts.extend(further.iter().map(|digest| &digest.0[..]));
+        Digest::of(&parts)
+    }
+
+    /// What the files ask a person about the step of this name: the names of those around it come first.
+    pub fn prompt(&self, name: &str) -> Option<String> {
+        let (mut plan, mut path, mut rest) = (&self.root, String::new(), name);
+        while let Some((first, inner)) = rest.split_once('/') {
+            let step = plan.steps().iter().find(|step| &*step.name == first)?;
+            path = beside(&path, named(step)?)?;
+            plan = &self.inner.get(&path)?.plan;
+            rest = inner;
+        }
+        let step = plan.steps().iter().find(|step| &*step.name == rest)?;
+        step.config.get("prompt")?.as_str().map(str::to_owned)
+    }
+
+    fn add(
+        &mut self,
+        plan: &Plan,
+        path: &str,
+        above: &mut Vec<String>,
+        kinds: &[&'static KindSpec],
+        read: &Reader,
+    ) -> Result<(), Error> {
+        for step in plan.steps() {
+            let Some(name) = named(step) else { continue };
+            let fail = |why: String| Error::Inner { step: step.name.to_string(), file: name.to_owned(), why };
+            let inner = beside(path, name)
+                .ok_or_else(|| fail("is not a path inside the folder of the first file".to_owned()))?;
+            if above.contains(&inner) || inner == path {
+                return Err(fail("names itself, directly or through others".to_owned()));
+            }
+            if above.len() + 1 > DEEPEST {
+                return Err(fail(format!("is more than {DEEPEST} files deep")));
+            }
+            if self.inner.contains_key(&inner) {
+                continue;
+            }
+            if self.inner.len() >= MOST_FILES {
+                return Err(fail(format!("is one too many: a workflow may name {MOST_FILES} others")));
+            }
+            let source = read(&inner).map_err(|why| fail(format!("cannot be read: {why}")))?;
+            let compiled = compile(&source, kinds).map_err(|invalid| Error::InvalidInner {
+                file: inner.clone(),
+                text: source.clone(),
+                invalid,
+            })?;
+            let compiled = Arc::new(compiled);
+            let known = Inner { plan: Arc::clone(&compiled), source };
+            above.push(inner.clone());
+            self.add(&compiled, &inner, above, kinds, read)?;
+            above.pop();
+            self.inner.insert(inner, known);
+        }
+        Ok(())
+    }
+}
+
+fn named(step: &StepPlan) -> Option<&str> {
+    (step.kind.step == StepKind::Workflow).then(|| step.config.get(WORKFLOW)?.as_str())?
+}
+
+/// The path of a file that the file at `path` names; `None` when it leads out of the first file's folder.
+fn beside(path: &str, name: &str) -> Option<String> {
+    if name.starts_with('/') || name.contains('\0') {
+        return None;
+    }
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(name.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_file_stays_inside_the_first_one_s_folder() {
+        for (path, name, expected) in [
+            ("", "a.yaml", Some("a.yaml")),
+            ("", "./sub//a.yaml", Some("sub/a.yaml")),
+            ("sub/a.yaml", "b.yaml", Some("sub/b.yaml")),
+            ("sub/a.yaml", "../b.yaml", Some("b.yaml")),
+            ("sub/a.yaml", "../../b.yaml", None),
+            ("", "../b.yaml", None),
+            ("", "/etc/passwd", None),
+            ("", "..", None),
+        ] {
+            assert_eq!(beside(path, name).as_deref(), expected, "{path} {name}");
+        }
+    }
+}

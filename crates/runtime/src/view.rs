@@ -1,0 +1,119 @@
+//! Runs as people look at them: step by step, at one step, why, and as they happen. All of it is folded from
+//! entries, and nothing here writes.
+
+mod account;
+mod at;
+mod entries;
+mod facts;
+mod follow;
+mod forecast;
+mod runs;
+mod story;
+
+pub use entries::Rows;
+pub use follow::{Patience, Until};
+pub use forecast::forecast;
+pub use runs::RunsWanted;
+
+use crate::error::Error;
+use crate::owner::alive;
+use crate::runtime::Runtime;
+use comity_api::RunView;
+use comity_core::RunId;
+use comity_ledger::{RunStatus, read};
+use comity_store::RunCell;
+use std::str::FromStr;
+use std::sync::Arc;
+use story::{Story, Texts};
+
+/// One pass of one step, as people name it: `draft`, or `draft#2` for its second pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// The step's name; of a nested step as `parent/name`.
+    pub step: String,
+    /// Which pass, from 1; the last one if nothing is said.
+    pub pass: Option<u32>,
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((step, pass)) = text.rsplit_once('#') else {
+            return Ok(Self { step: text.to_owned(), pass: None });
+        };
+        match pass.parse() {
+            Ok(pass) if pass > 0 => Ok(Self { step: step.to_owned(), pass: Some(pass) }),
+            _ => Err(format!("`{pass}` is not a pass: passes are counted from 1, as in `{step}#2`")),
+        }
+    }
+}
+
+impl Which {
+    fn is(&self, step: &str, pass: u32) -> bool {
+        self.step == step && self.pass.is_none_or(|wanted| wanted == pass)
+    }
+}
+
+/// How much of each step is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// How it stands.
+    Standing,
+    /// Its entries, and what it was given and produced.
+    Everything,
+    /// Everything of this one, of the others how they stand.
+    Of(Which),
+}
+
+impl Runtime {
+    /// A run, step by step.
+    pub async fn view(&self, id: RunId, depth: &Depth) -> Result<RunView, Error> {
+        let texts = match depth {
+            Depth::Standing => Texts::Without,
+            Depth::Everything => Texts::All,
+            Depth::Of(which) => Texts::Of(which.clone()),
+        };
+        let (story, cell, file) = self.story(id, texts).await?;
+        let spent = story.spent();
+        Ok(RunView {
+            run_id: id.to_string(),
+            status: self.standing(&cell).0.word().to_owned(),
+            name: story.plan().name().unwrap_or_default().to_owned(),
+            file,
+            opened_ms: cell.opened.millis(),
+            updated_ms: cell.updated.millis(),
+            cost_micro_usd: spent.micro_usd,
+            tokens: spent.tokens,
+            entries: cell.next_seq,
+            head: cell.head.to_string(),
+            steps: story.into_steps(),
+        })
+    }
+
+    /// The newest run, if there is one.
+    pub async fn newest(&self) -> Result<Option<RunId>, Error> {
+        Ok(self.store().runs(self.tenant(), None, 1).await?.first().map(|row| row.id))
+    }
+
+    /// Where a run stands, and the process that works on it. A run that says it is running, and whose process is
+    /// gone, was cut off.
+    pub(crate) fn standing(&self, cell: &RunCell) -> (RunStatus, Option<u32>) {
+        let status = RunStatus::from_number(cell.status).unwrap_or(RunStatus::Running);
+        if status != RunStatus::Running {
+            return (status, None);
+        }
+        match alive(self.store().path(), &cell.owner) {
+            Some(pid) => (RunStatus::Running, Some(pid)),
+            None => (RunStatus::Interrupted, None),
+        }
+    }
+
+    /// Everything up to now, the row it was read under, and the file's name.
+    async fn story(&self, id: RunId, texts: Texts) -> Result<(Story, RunCell, String), Error> {
+        let pinned = self.pinned(id).await?;
+        let mut story = Story::new(Arc::new(self.compile(&pinned.source)?), texts);
+        read(self.store(), &pinned.cell, |record| story.add(&record)).await?;
+        Ok((story, pinned.cell, pinned.setup.file))
+    }
+}

@@ -1,0 +1,124 @@
+//! A run's events, from its beginning or from a cursor, whichever process makes them.
+
+use crate::error::Error;
+use crate::event::Events;
+use crate::pinned::Pinned;
+use crate::runtime::Runtime;
+use comity_api::Event;
+use comity_core::{Clock, RunId};
+use comity_ledger::{RunStatus, read_page};
+use comity_store::RunCell;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+
+/// How long a run is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until all there is now was handed on.
+    Now,
+    /// Until it finishes, or stops for now.
+    Paused,
+    /// Until it finishes, through every pause.
+    Finished,
+}
+
+/// How often a run is looked at that another process works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Between two looks.
+    pub look: Duration,
+    /// Looks without anything new after which it is asked whether its process still lives.
+    pub doubt: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { look: Duration::from_millis(150), doubt: 7 }
+    }
+}
+
+/// Reads a run's events on and on.
+struct Reader {
+    events: Events,
+    next: u64,
+    /// Events of earlier entries were told before.
+    from: u64,
+}
+
+impl Runtime {
+    /// Hands on the events of every entry after `from`, all of them if nothing is said, and says where the run
+    /// stands then. Nobody who listens ends it too.
+    ///
+    /// Commits of other processes make no sound here, so the run's row is looked at again and again.
+    pub async fn follow(
+        &self,
+        id: RunId,
+        from: Option<u64>,
+        until: Until,
+        patience: Patience,
+        clock: &dyn Clock,
+        out: &Sender<Event>,
+    ) -> Result<RunStatus, Error> {
+        let Pinned { mut cell, source, .. } = self.pinned(id).await?;
+        let events = Events::new(Arc::new(self.compile(&source)?));
+        let mut reader = Reader { events, next: 0, from: from.map_or(0, |seq| seq.saturating_add(1)) };
+        let mut idle = 0;
+        loop {
+            let news = reader.next < cell.next_seq;
+            if !reader.drain(self, &cell, out).await? {
+                return Ok(self.standing(&cell).0);
+            }
+            idle = if news { 0 } else { idle + 1 };
+            let said = RunStatus::from_number(cell.status).unwrap_or(RunStatus::Running);
+            let told = reader.next >= cell.next_seq;
+            if told && is_enough(said, until) {
+                return Ok(self.standing(&cell).0);
+            }
+            let doubtful = told && said == RunStatus::Running && until == Until::Paused;
+            if doubtful && idle >= patience.doubt && self.is_cut_off(id, &cell).await? {
+                return Ok(RunStatus::Interrupted);
+            }
+            idle = if idle >= patience.doubt { 0 } else { idle };
+            clock.sleep(patience.look).await;
+            cell = self.row(id).await?;
+        }
+    }
+
+    /// Whether the run's process is gone, and wrote nothing more before it went.
+    async fn is_cut_off(&self, id: RunId, cell: &RunCell) -> Result<bool, Error> {
+        Ok(self.standing(cell).1.is_none() && self.row(id).await? == *cell)
+    }
+
+    async fn row(&self, id: RunId) -> Result<RunCell, Error> {
+        let row = self.store().run(self.tenant(), id).await?;
+        Ok(row.ok_or(comity_govern::Error::NoRun(id))?)
+    }
+}
+
+/// Whether a run that stands like this is followed no further.
+fn is_enough(status: RunStatus, until: Until) -> bool {
+    match until {
+        Until::Now => true,
+        Until::Paused => status != RunStatus::Running,
+        Until::Finished => status.is_final(),
+    }
+}
+
+impl Reader {
+    /// Hands on what the row says there is. False when nobody listens any more.
+    async fn drain(&mut self, runtime: &Runtime, cell: &RunCell, out: &Sender<Event>) -> Result<bool, Error> {
+        while self.next < cell.next_seq {
+            let page = read_page(runtime.store(), cell, self.next).await?;
+            let Some(last) = page.last() else { break };
+            self.next = last.seq + 1;
+            for record in &page {
+                let Some(event) = self.events.read(record)? else { continue };
+                if record.seq >= self.from && out.send(event).await.is_err() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}

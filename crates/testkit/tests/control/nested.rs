@@ -1,0 +1,122 @@
+//! Workflows in workflows.
+
+use crate::entries;
+use crate::house::{House, calls, given, stands};
+use comity_runtime::Ruling;
+use serde_json::json;
+
+const OUTER: &str = "name: outer\nnodes:\n  first: {kind: say, as: first}\n  \
+                     sub: {kind: subgraph, workflow: inner.yaml}\n  last: {kind: say, as: last}\n\
+                     edges: [first -> sub -> last]\n";
+
+#[test]
+fn a_workflow_runs_inside_another_with_its_lineage() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\nnodes:\n  x: {kind: say, as: x, price_usd: 0.01}\n  y: {kind: say, as: y}\nedges: [x -> y]\n",
+    );
+    let report = house.run(OUTER);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("completed", "first x y last".to_owned()));
+    // What the step is given goes to the first steps inside; what the inner workflow produces comes out.
+    assert_eq!(given("x")[0]["context"], json!({"first": "first"}));
+    assert_eq!(given("x")[0]["task"], json!("the task"));
+    assert_eq!(given("last")[0]["context"], json!({"sub": "y"}));
+    assert_eq!(report.cost_usd, 0.01);
+    let rows = entries(&house.trace(&report.run_id));
+    let inside =
+        ["admitted sub", "admitted sub/x", "settled sub/x", "admitted sub/y", "settled sub/y", "settled sub"];
+    assert_eq!(rows[2..8], inside);
+}
+
+#[test]
+fn a_workflow_inside_spends_no_more_than_its_own_policy_allows() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\npolicy: {budget_usd: 0.015}\nnodes:\n  x: {kind: say, as: x, price_usd: 0.01}\n  \
+         y: {kind: say, as: y, price_usd: 0.01}\nedges: [x -> y]\n",
+    );
+    let report = house.run(OUTER);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("failed", "first x".to_owned()));
+    assert_eq!(report.cost_usd, 0.01);
+    let rows = entries(&house.trace(&report.run_id));
+    assert!(rows.contains(&"denied sub/y".to_owned()), "{rows:?}");
+}
+
+#[test]
+fn the_stricter_policy_holds_inside() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\npolicy: {max_risk_tier: 2}\nnodes:\n  x: {kind: say, as: x, risk: 3}\n",
+    );
+    let report = house.run(OUTER);
+    assert_eq!(report.status, "failed");
+    assert!(entries(&house.trace(&report.run_id)).contains(&"denied sub/x".to_owned()));
+    let strict = OUTER.replace("name: outer\n", "name: outer\npolicy: {max_risk_tier: 2}\n");
+    let house = House::new().with("inner.yaml", "name: inner\nnodes:\n  x: {kind: say, as: x, risk: 3}\n");
+    assert_eq!(house.run(&strict).status, "failed");
+}
+
+#[test]
+fn a_person_asked_inside_holds_the_run_and_what_was_done_is_not_done_again() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\nnodes:\n  x: {kind: say, as: x, price_usd: 0.01}\n  \
+         ask: {kind: human, prompt: 'Go on?'}\n  y: {kind: say, as: y, price_usd: 0.02}\nedges: [x -> ask -> y]\n",
+    );
+    let waiting = house.run(OUTER);
+    assert_eq!((waiting.status.as_str(), calls().join(" ")), ("waiting", "first x".to_owned()));
+    assert_eq!(stands(&waiting, "sub"), "suspended nested.waiting");
+    assert_eq!(waiting.approvals.len(), 1);
+    assert_eq!(waiting.approvals[0].step, "sub/ask");
+    house.rule(&waiting.run_id, "sub/ask", Ruling::Approve);
+    let report = house.resume(&waiting.run_id);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("completed", "first x y last".to_owned()));
+    assert_eq!(report.cost_micro_usd, 30_000);
+}
+
+#[test]
+fn an_approved_workflow_is_not_asked_about_again_when_it_goes_on() {
+    let house =
+        House::new().with("inner.yaml", "name: inner\nnodes:\n  ask: {kind: human, prompt: 'Go on?'}\n");
+    let outer = OUTER
+        .replace("name: outer\n", "name: outer\npolicy: {human_approval_tier: 4}\n")
+        .replace("workflow: inner.yaml", "workflow: inner.yaml, risk: 4");
+    let waiting = house.run(&outer);
+    house.rule(&waiting.run_id, "sub", Ruling::Approve);
+    let waiting = house.resume(&waiting.run_id);
+    assert_eq!(waiting.approvals[0].step, "sub/ask");
+    house.rule(&waiting.run_id, "sub/ask", Ruling::Approve);
+    assert_eq!(house.resume(&waiting.run_id).status, "completed");
+}
+
+#[test]
+fn a_timer_inside_suspends_and_goes_on() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\nnodes:\n  x: {kind: say, as: x}\n  rest: {kind: timer, after_s: 0.2}\n  \
+         y: {kind: say, as: y, fails: 1, max_retries: 1, retry_backoff_s: 0.05}\nedges: [x -> rest -> y]\n",
+    );
+    let report = house.run(OUTER);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("completed", "first x y y last".to_owned()));
+}
+
+#[test]
+fn a_workflow_inside_that_failed_begins_anew_when_it_is_tried_again() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\nnodes:\n  x: {kind: say, as: x}\n  y: {kind: say, as: y, fails: 1}\nedges: [x -> y]\n",
+    );
+    let report =
+        house.run(&OUTER.replace("inner.yaml}", "inner.yaml, max_retries: 1, retry_backoff_s: 0.002}"));
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("completed", "first x y x y last".to_owned()));
+}
+
+#[test]
+fn files_that_name_each_other_or_are_not_there_are_refused() {
+    let house =
+        House::new().with("inner.yaml", "name: inner\nnodes:\n  s: {kind: subgraph, workflow: inner.yaml}\n");
+    assert!(house.refused(OUTER).contains("names itself"), "{}", house.refused(OUTER));
+    assert!(House::new().refused(OUTER).contains("cannot be read"));
+    let house = House::new().with("inner.yaml", "name: inner\nnodes:\n  s: {kind: nope}\n");
+    assert!(house.refused(OUTER).starts_with("inner.yaml: "), "{}", house.refused(OUTER));
+}
