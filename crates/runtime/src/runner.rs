@@ -50,24 +50,6 @@ impl Shop {
         Arc::new(Self { bundle, adapters, base_dir, processes, gate, fault: Mutex::new(None) })
     }
 
-    /// What it does the steps of.
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
-    }
-
-    /// What the plan may cost, when it is about `task`. What agents are told by others is not known before.
-    pub fn forecast(&self, task: &str) -> Forecast {
-        let input = Input::new(json!({"context": {}, "task": task}));
-        let cost = |step: &StepPlan| {
-            let ordinal = self.plan.steps().iter().position(|other| other.name == step.name);
-            ordinal.map_or(Amounts::UNLIMITED, |ordinal| {
-                let (plan, ready) = self.at(ordinal);
-                Self::most(plan, ready, &input)
-            })
-        };
-        comity_flow::forecast(&self.plan, &cost)
-    }
-
     /// What went wrong with the gate inside a step, if anything did.
     pub fn fault(&self) -> Option<comity_govern::Error> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -124,6 +106,24 @@ impl Runner {
     /// What went wrong with the gate inside a step, if anything did.
     pub fn fault(&self) -> Option<comity_govern::Error> {
         self.shop.fault()
+    }
+
+    /// What it does the steps of.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// What the plan may cost, when it is about `task`. What agents are told by others is not known before.
+    pub fn forecast(&self, task: &str) -> Forecast {
+        let input = Input::new(json!({"context": {}, "task": task}));
+        let cost = |step: &StepPlan| {
+            let ordinal = self.plan.steps().iter().position(|other| other.name == step.name);
+            ordinal.map_or(Amounts::UNLIMITED, |ordinal| {
+                let (plan, ready) = self.at(ordinal);
+                Self::most(plan, ready, &input)
+            })
+        };
+        comity_flow::forecast(&self.plan, &cost)
     }
 
     /// Where the planted defect of events that leave too early sends them.

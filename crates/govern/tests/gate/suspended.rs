@@ -177,7 +177,7 @@ fn a_moment_is_recorded_once_and_found_again() {
 fn a_container_that_was_cut_off_cost_what_is_known_of_its_steps() {
     let house = House::new();
     let root = Scope::root(house.open());
-    let run = root.run().id();
+    let (run, there) = (root.run().id(), Cell::new(false));
     {
         let mut cut = Box::pin(house.gate.run(&root, container(&root, 100), async |permit| {
             let scope = permit.scope().unwrap();
@@ -186,14 +186,10 @@ fn a_container_that_was_cut_off_cost_what_is_known_of_its_steps() {
                 done()
             });
             settled(child.await.unwrap());
+            there.set(true);
             std::future::pending().await
         }));
-        let there = Cell::new(0);
-        let enough = || {
-            there.set(there.get() + 1);
-            there.get() > 6
-        };
-        let cut_off = house.until(cut.as_mut(), enough);
+        let cut_off = house.until(cut.as_mut(), || there.get());
         assert!(cut_off.is_none());
         std::mem::forget(cut);
     }
