@@ -139,14 +139,17 @@ impl Runner {
     }
 
     /// The most the whole plan can cost: every step with all its tries and passes, and at most what its own
-    /// policy lets it spend.
-    fn bound(&self) -> Amounts {
+    /// policy lets it spend. Of a walk that is gone on with, `done` came of steps that have ended, and
+    /// `spent` is what was booked: a try that was lost is made again, and its policy allows no more for it.
+    fn bound(&self, done: &Amounts, spent: &Amounts) -> Amounts {
         let mut sum = Amounts::ZERO;
         for (ordinal, (step, ready)) in self.plan.steps().iter().zip(&self.ready).enumerate() {
             let most = doer::times(&ready.bound, self.tries(ordinal, step));
             sum = sum.checked_add(&most).unwrap_or(Amounts::UNLIMITED);
         }
-        Amounts { millis: 0, ..sum.min(&self.plan.policy().caps()) }
+        let spent = Amounts { steps: done.steps, millis: 0, ..*spent };
+        let allowed = self.plan.policy().caps().saturating_sub(&spent);
+        Amounts { millis: 0, ..sum.saturating_sub(done).min(&allowed) }
     }
 
     /// How often a step may be done at most.
@@ -175,13 +178,15 @@ impl Runner {
     /// What the step may still cost: a step that goes on keeps to what it was given once.
     fn rest(&self, scope: &Scope, id: StepId, step: (&StepPlan, &Ready), input: &Input) -> Amounts {
         let (plan, ready) = step;
-        let bound = Self::most(plan, ready, input);
-        if !plan.kind.step.is_container() {
-            return bound;
-        }
-        let spent = scope.run().spent_on(id);
+        let run = scope.run();
         // Being gone on with is a step of its own; what was done before is not done again.
-        Amounts { steps: bound.steps, ..bound.saturating_sub(&spent) }
+        match &ready.doer {
+            Doer::Agent(agent, tools) => {
+                doer::agent_bound(agent, tools, plan, input).saturating_sub(&run.done_in(id))
+            }
+            Doer::Flow(inner) => doer::flow_bound(inner, &run.done_in(id), &run.spent_on(id)),
+            Doer::Adapter(_) | Doer::Timer => ready.bound,
+        }
     }
 }
 
