@@ -220,7 +220,8 @@ impl Settlement {
             }
         }
         let (at, attempt) = (self.at, self.step.attempt);
-        let ended = |reason, message| Ended { reason, message, attempt, at };
+        let failures = self.run.recall(self.step.id).map_or(0, |past| past.failures);
+        let ended = |reason, message| Ended { reason, message, attempt, failures, at };
         Ok(match end {
             End::Output(output) => Outcome::Settled(Settled { output, usage, replayed: false, at }),
             End::Unknown(reason, message) if !self.step.idempotent => {

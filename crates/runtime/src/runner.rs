@@ -7,7 +7,7 @@ use crate::bundle::Bundle;
 use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
-use comity_core::{Amounts, BoxFuture, Step, StepId};
+use comity_core::{Amounts, BoxFuture, MicroUsd, Step, StepId};
 use comity_flow::{Forecast, Plan, StepPlan, StepRunner};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
@@ -111,6 +111,22 @@ impl Runner {
     /// What it does the steps of.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    /// The first workflow, this one or one inside it, that may cost more than its file lets it be forecast
+    /// to cost: what it may cost, and the most its file allows.
+    pub fn dearer(&self, task: &str) -> Option<(MicroUsd, MicroUsd)> {
+        let over = self.plan.control().max_forecast.and_then(|most| {
+            let wanted = MicroUsd::new(self.forecast(task).most.micro_usd);
+            (wanted > most).then_some((wanted, most))
+        });
+        let inner = || {
+            self.ready.iter().find_map(|ready| match &ready.doer {
+                Doer::Flow(inner) => inner.dearer(task),
+                Doer::Adapter(_) | Doer::Agent(..) | Doer::Timer => None,
+            })
+        };
+        over.or_else(inner)
     }
 
     /// What the plan may cost, when it is about `task`. What agents are told by others is not known before.
@@ -217,7 +233,14 @@ impl StepRunner for Runner {
             contract: ready.contract,
             endpoint: Arc::clone(&ready.endpoint),
             bound: self.rest(scope, id, (plan, ready), input),
-            timeout: plan.timeout,
+            timeout: match &ready.doer {
+                // A workflow has its own time inside another, too.
+                Doer::Flow(inner) => {
+                    let own = inner.plan.policy().timeout;
+                    Some(plan.timeout.map_or(own, |timeout| timeout.min(own)))
+                }
+                Doer::Adapter(_) | Doer::Agent(..) | Doer::Timer => plan.timeout,
+            },
             input: Arc::clone(&input.bytes),
         }
     }

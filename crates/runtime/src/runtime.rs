@@ -10,8 +10,7 @@ use crate::{kinds, specs, tail};
 use comity_adapter::{ADAPTERS, AdapterKind};
 use comity_api::Event;
 use comity_core::{
-    Amounts, ApprovalId, BoxFuture, Clock, MicroUsd, Namespace, Principal, RunId, StepId, Tenant,
-    TraceContext,
+    Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant, TraceContext,
 };
 use comity_flow::{Approver, Drive, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
@@ -417,9 +416,7 @@ pub(crate) fn built(request: &Request) -> Result<Runner, Error> {
 
 /// Errors when a workflow may cost more than its own file lets it be forecast to cost.
 fn affordable(runner: &Runner, task: &str) -> Result<(), Error> {
-    let Some(most) = runner.plan().control().max_forecast else { return Ok(()) };
-    let wanted = MicroUsd::new(runner.forecast(task).most.micro_usd);
-    if wanted > most { Err(Error::Forecast { wanted, most }) } else { Ok(()) }
+    runner.dearer(task).map_or(Ok(()), |(wanted, most)| Err(Error::Forecast { wanted, most }))
 }
 
 fn status(walked: &Walked) -> RunStatus {

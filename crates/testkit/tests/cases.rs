@@ -1,5 +1,7 @@
 //! What MeshFlow 1.3.0 answers, and what we answer, case by case.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 use comity_testkit::cases::{SUITES, Stance, Suite, table};
 
 /// Answers every case of one file; how many there are for each stance.

@@ -73,7 +73,8 @@ impl<'d> Walk<'d> {
         let mut ready = VecDeque::new();
         loop {
             ready.extend(self.planner.ready());
-            while self.under_way.len() < WIDEST
+            // Whoever waits for a person or a moment keeps nobody from beginning.
+            while self.under_way.len() - self.idle < WIDEST
                 && let Some(ordinal) = ready.pop_front()
             {
                 self.begin(ordinal).await?;

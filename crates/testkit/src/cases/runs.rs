@@ -226,6 +226,7 @@ fn play(case: &Case, routes: &[(&str, &str)]) -> Result<Went, String> {
             base_dir: PathBuf::new(),
             task: case.input["task"].as_str().unwrap_or_default().to_owned(),
             read: no_files(),
+            trace: None,
         };
         let text = |error: comity_runtime::Error| error.to_string();
         let finished = runtime.start(request, Hooks::default()).await.map_err(text)?;
