@@ -167,7 +167,8 @@ impl Fold {
         };
         let ends: Vec<usize> =
             if passed { (0..self.steps.len()).filter(ends).collect() } else { self.plan.terminal().to_vec() };
-        let settled = ends.iter().filter_map(|ordinal| {
+        // What a step left behind in an earlier pass of a loop is not what it came to.
+        let settled = ends.iter().filter(|ordinal| is(ordinal, "settled")).filter_map(|ordinal| {
             let output = self.outputs.get(*ordinal)?.clone()?;
             Some((self.plan.step(*ordinal)?.name.to_string(), output))
         });
