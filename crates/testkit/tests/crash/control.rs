@@ -26,11 +26,11 @@ const FEW: usize = 26;
 const SURCHARGE: u64 = 20_000;
 
 /// The steps whose effects must never happen twice.
-const ONCE: [&str; 4] = ["mark", "sub/once", "agent/send", "last"];
+pub const ONCE: [&str; 4] = ["mark", "sub/once", "agent/send", "last"];
 
 /// A loop of three passes around a choice, a step that fails twice, a moment, a workflow with a moment and a
 /// question in it, and an agent that calls a tool.
-fn control(oracle: &Path) -> String {
+pub fn control(oracle: &Path) -> String {
     let step = |name: &str, script: &str, keys: &str| line(oracle, name, script, keys);
     let mut text = "name: control\npolicy: {max_steps: 400, timeout_s: 600}\ntools:\n".to_owned();
     text += &step("agent/look", "", "risk: read-only, idempotent: true, price_usd: 0.000003")
@@ -57,7 +57,7 @@ fn control(oracle: &Path) -> String {
     text
 }
 
-fn inner(oracle: &Path) -> String {
+pub fn inner(oracle: &Path) -> String {
     let step = |name: &str, keys: &str| line(oracle, name, "", keys).replacen("sub/", "", 1);
     let mut text = "name: inner\npolicy: {budget_usd: 0.5, max_steps: 100}\nnodes:\n".to_owned();
     text += &step("sub/safe", "idempotent: true, price_usd: 0.004");
@@ -385,7 +385,7 @@ fn count(rows: &[TraceRow], kinds: &[&str]) -> BTreeMap<String, usize> {
 }
 
 /// How often each step ended with a result.
-fn ends(rows: &[TraceRow]) -> BTreeMap<String, usize> {
+pub fn ends(rows: &[TraceRow]) -> BTreeMap<String, usize> {
     count(rows, &["settled", "happened"])
 }
 
@@ -395,7 +395,7 @@ fn tries(rows: &[TraceRow]) -> BTreeMap<String, usize> {
 }
 
 /// No moment is set twice, and nothing begins before the moment it waits for.
-fn check_moments(rows: &[TraceRow]) {
+pub fn check_moments(rows: &[TraceRow]) {
     let mut set = BTreeMap::new();
     for (place, row) in rows.iter().enumerate().filter(|(_, row)| row.kind == "scheduled") {
         let (step, due) = (row.step.clone().unwrap(), row.due_ms.unwrap());
@@ -408,7 +408,7 @@ fn check_moments(rows: &[TraceRow]) {
 }
 
 /// Passes come one after another, and none begins anew once it has settled.
-fn check_passes(rows: &[TraceRow]) {
+pub fn check_passes(rows: &[TraceRow]) {
     let mut settled: BTreeMap<&str, u32> = BTreeMap::new();
     for row in rows {
         // The calls of a model in one turn are steps of one name.
