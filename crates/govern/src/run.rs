@@ -233,6 +233,11 @@ impl Run {
         self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.spent)
     }
 
+    /// How often a step has failed.
+    pub fn failures(&self, step: StepId) -> u32 {
+        self.state().steps.get(&step).map_or(0, |past| past.failures)
+    }
+
     /// What steps nested in a step that have ended came to, since it was first begun or last failed: they
     /// are not done again when it is gone on with.
     pub fn done_in(&self, step: StepId) -> Amounts {

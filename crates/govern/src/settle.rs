@@ -220,8 +220,7 @@ impl Settlement {
             }
         }
         let (at, attempt) = (self.at, self.step.attempt);
-        let failures = self.run.recall(self.step.id).map_or(0, |past| past.failures);
-        let ended = |reason, message| Ended { reason, message, attempt, failures, at };
+        let ended = |reason, message| Ended { reason, message, attempt, at };
         Ok(match end {
             End::Output(output) => Outcome::Settled(Settled { output, usage, replayed: false, at }),
             End::Unknown(reason, message) if !self.step.idempotent => {

@@ -105,3 +105,16 @@ fn a_question_inside_a_loop_is_asked_in_every_pass() {
     let rows = entries(&house.trace(&report.run_id));
     assert_eq!(rows.iter().filter(|row| *row == "approved ask").count(), 3);
 }
+
+#[test]
+fn a_try_that_was_lost_takes_none_of_the_others_away() {
+    let house = House::new();
+    let stopped = house.run_for(
+        "name: t\nnodes:\n  a: {kind: say, as: a, stalls: 1, fails: 3, max_retries: 2, retry_backoff_s: 0.002}\n",
+        Duration::from_millis(100),
+    );
+    assert_eq!((stopped.status.as_str(), calls().len()), ("interrupted", 1));
+    // One was lost, two fail, the third and last settles.
+    let report = house.resume(&stopped.run_id);
+    assert_eq!((report.status.as_str(), calls().len()), ("completed", 4));
+}
