@@ -7,13 +7,14 @@ use crate::outcome::{Approval, Asked};
 use crate::policy::Policy;
 use crate::scope::Rules;
 use comity_core::{
-    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp, Unit,
+    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
+    TraceContext, Unit,
 };
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The statuses of a run that has not ended, by number.
@@ -54,6 +55,8 @@ pub struct Run {
     flushing: tokio::sync::Semaphore,
     /// Steps that are being done, or answered for.
     turns: Turns,
+    /// The trace it belongs to, if it was called from within one.
+    trace: OnceLock<TraceContext>,
 }
 
 #[derive(Default)]
@@ -131,6 +134,7 @@ impl Run {
             released: tokio::sync::Notify::new(),
             flushing: tokio::sync::Semaphore::new(1),
             turns: Turns::default(),
+            trace: OnceLock::new(),
         }
     }
 
@@ -142,6 +146,16 @@ impl Run {
     /// The limits it runs under.
     pub fn policy(&self) -> &Policy {
         &self.rules.policy
+    }
+
+    /// Puts the run into the trace it was called from within. The first call counts.
+    pub fn belongs_to(&self, trace: TraceContext) {
+        let _ = self.trace.set(trace);
+    }
+
+    /// The trace it belongs to: the one it was called from within, or one of its own.
+    pub(crate) fn trace(&self) -> TraceContext {
+        self.trace.get().copied().unwrap_or_else(|| TraceContext::of_run(self.id))
     }
 
     /// How the steps stand that earlier processes, or this one, left unfinished or finished earlier. The

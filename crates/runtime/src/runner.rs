@@ -8,11 +8,11 @@ use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
 use comity_core::{Amounts, BoxFuture, Step, StepId};
-use comity_flow::{Plan, StepPlan, StepRunner};
+use comity_flow::{Forecast, Plan, StepPlan, StepRunner};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
 use doer::{Doer, Ready};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -108,6 +108,24 @@ impl Runner {
         self.shop.fault()
     }
 
+    /// What it does the steps of.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// What the plan may cost, when it is about `task`. What agents are told by others is not known before.
+    pub fn forecast(&self, task: &str) -> Forecast {
+        let input = Input::new(json!({"context": {}, "task": task}));
+        let cost = |step: &StepPlan| {
+            let ordinal = self.plan.steps().iter().position(|other| other.name == step.name);
+            ordinal.map_or(Amounts::UNLIMITED, |ordinal| {
+                let (plan, ready) = self.at(ordinal);
+                Self::most(plan, ready, &input)
+            })
+        };
+        comity_flow::forecast(&self.plan, &cost)
+    }
+
     /// Where the planted defect of events that leave too early sends them.
     pub fn telling(self, early: Option<Sender<Event>>) -> Self {
         Self { early: early.filter(|_| planted::is(Defect::EarlyEvent)), ..self }
@@ -146,14 +164,21 @@ impl Runner {
         }
     }
 
+    /// The most that one try of a step can cost.
+    fn most(plan: &StepPlan, ready: &Ready, input: &Input) -> Amounts {
+        match &ready.doer {
+            Doer::Agent(agent, tools) => doer::agent_bound(agent, tools, plan, input),
+            Doer::Flow(_) | Doer::Adapter(_) | Doer::Timer => ready.bound,
+        }
+    }
+
     /// What the step may still cost: a step that goes on keeps to what it was given once.
     fn rest(&self, scope: &Scope, id: StepId, step: (&StepPlan, &Ready), input: &Input) -> Amounts {
         let (plan, ready) = step;
-        let bound = match &ready.doer {
-            Doer::Agent(agent, tools) => doer::agent_bound(agent, tools, plan, input),
-            Doer::Flow(_) => ready.bound,
-            Doer::Adapter(_) | Doer::Timer => return ready.bound,
-        };
+        let bound = Self::most(plan, ready, input);
+        if !plan.kind.step.is_container() {
+            return bound;
+        }
         let spent = scope.run().spent_on(id);
         // Being gone on with is a step of its own; what was done before is not done again.
         Amounts { steps: bound.steps, ..bound.saturating_sub(&spent) }

@@ -396,7 +396,8 @@ impl<'d> Walk<'d> {
             earlier.extend(output.map(|output| (step, output)));
         }
         let earlier = earlier.into_iter().map(|(name, output)| (Arc::from(name), output)).collect();
-        Some(Outlook { earlier, shared: self.met(ordinal), limits })
+        let iteration = self.planner.iteration(ordinal);
+        Some(Outlook { earlier, shared: self.met(ordinal), iteration, limits })
     }
 
     /// One output as it is, several by step name.
@@ -418,7 +419,7 @@ impl<'d> Walk<'d> {
 /// it could explain.
 fn shares(plan: &crate::plan::Plan) -> bool {
     let own = |name: &str| {
-        matches!(name, "task" | "content" | "output" | "confidence" | "structured")
+        matches!(name, "task" | "content" | "output" | "confidence" | "iteration" | "structured")
             || facts::step_of(name).is_some_and(|step| plan.steps().iter().any(|other| &*other.name == step))
     };
     let edges = plan.edges().iter().map(|edge| &edge.when);

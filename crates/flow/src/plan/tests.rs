@@ -304,6 +304,14 @@ fn refuses_more_steps_and_edges_than_it_reads() {
 }
 
 #[test]
+fn loops_over_everything_are_bounded() {
+    let mut source = chain(10_002);
+    source += "loop_edges:\n";
+    (0..400).for_each(|n| writeln!(source, "  - {{from: n{}, to: n{n}, condition: x}}", 10_001 - n).unwrap());
+    assert_eq!(found(&source).into_iter().map(|found| found.0).collect::<Vec<_>>(), ["CM0103"]);
+}
+
+#[test]
 fn a_chain_in_one_edge_is_read_in_linear_time() {
     let mut source = chain(10_000);
     source.truncate(source.find("edges").unwrap());
