@@ -4,6 +4,7 @@
 //! finding too.
 
 mod dependencies;
+mod docs;
 mod effects;
 mod ladder;
 mod names;
@@ -40,6 +41,11 @@ pub const RULES: &[Rule] = &[
         name: "dependencies",
         about: "no arbitrary_precision, openssl-sys or native-tls",
         check: dependencies::check,
+    },
+    Rule {
+        name: "docs",
+        about: "every page of the book is listed, and its links lead somewhere",
+        check: docs::check,
     },
     Rule {
         name: "effects",

@@ -1,5 +1,9 @@
 //! How commands end: exit codes, and what every error means for the person who reads it.
 
+mod codes;
+
+pub use codes::CODES;
+
 use crate::error::Error;
 use comity_runtime::{Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
 
@@ -28,6 +32,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every exit code, with what it says.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Done, "done"),
+        (Self::Failed, "failed"),
+        (Self::Usage, "usage"),
+        (Self::InvalidFile, "invalid file"),
+        (Self::Denied, "denied"),
+        (Self::Budget, "budget"),
+        (Self::Waiting, "waiting for a person"),
+        (Self::LedgerBroken, "ledger broken"),
+        (Self::Interrupted, "interrupted"),
+    ];
+
     /// The number the process ends with.
     pub fn code(self) -> i32 {
         self as i32
@@ -140,7 +157,7 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Ledger(error) => of_ledger(error),
         RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
         RuntimeError::NoFolder(_) => {
-            means(Exit::Failed, "CM0219", "put the folder back, then `comity resume RUN`")
+            means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }
         RuntimeError::Owned { .. } => means(
             Exit::Failed,

@@ -29,11 +29,12 @@ mod table;
 mod time;
 mod width;
 
+pub use exit::{CODES, Exit};
+
 use args::{Cli, Command};
 use comity_core::Points;
 use config::{Globals, Surroundings};
 use context::Context;
-use exit::Exit;
 use printer::Printer;
 use std::ffi::OsString;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ pub mod view;
 pub use bundle::{Reader, no_files};
 pub use comity_flow::draw;
 pub use comity_flow::{
-    Approver, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
+    Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
 };
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};

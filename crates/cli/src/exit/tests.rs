@@ -84,3 +84,12 @@ fn every_status_has_its_exit() {
     ];
     assert_eq!(codes, expected);
 }
+
+#[test]
+fn every_code_that_is_given_is_in_the_table() {
+    let source = include_str!("../exit.rs");
+    let given: std::collections::BTreeSet<&str> =
+        source.split('"').filter(|word| word.starts_with("CM") && word.len() == 6).collect();
+    let known: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
+    assert_eq!(given.into_iter().collect::<Vec<_>>(), known);
+}
