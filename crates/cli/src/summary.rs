@@ -26,13 +26,19 @@ pub fn count(number: u64, noun: &str) -> String {
     }
 }
 
-/// What the run produced: text as it is, anything else as JSON; nothing if it produced nothing.
+/// What the run produced: text as it is, of an agent's answer its text, anything else as JSON; nothing if it
+/// produced nothing.
 ///
 /// On a terminal, characters that could take it over are replaced.
 pub fn output(report: &RunReport, terminal: bool) -> String {
     let text = match &report.output {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),
+        Value::Object(answer)
+            if answer.contains_key("simulated") && answer.get("content").is_some_and(Value::is_string) =>
+        {
+            answer.get("content").and_then(Value::as_str).unwrap_or_default().to_owned()
+        }
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
     };
     let text = if terminal { harmless(&text) } else { text };

@@ -403,6 +403,11 @@ pub fn check(request: &Request) -> Result<Arc<Plan>, Error> {
     Ok(plan)
 }
 
+/// Whether a workflow, or one that it names, asks a model.
+pub fn has_agents(request: &Request) -> Result<bool, Error> {
+    Ok(Bundle::gather(&request.source, &kinds(), &request.read)?.has_agents())
+}
+
 fn status(walked: &Walked) -> RunStatus {
     match walked.verdict {
         RunVerdict::Completed => RunStatus::Completed,
