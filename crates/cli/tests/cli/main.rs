@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod failing;
 #[cfg(test)]
 mod flowfiles;

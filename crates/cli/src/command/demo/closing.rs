@@ -60,13 +60,13 @@ fn facts(view: &RunView, report: &RunReport, budget: u64) -> Vec<(&'static str, 
     let steps = format!("{}: {} denied, {} approved", count(all, "step"), with("denied"), approved.len());
     out.push(("steps", Tone::Good, steps));
     for step in view.steps.iter().filter(|step| step.status == "denied") {
-        let why = [step.reason.as_deref(), step.message.as_deref()];
-        let why: Vec<&str> = why.into_iter().flatten().collect();
-        out.push(("denied", Tone::Bad, format!("{}  {}", named(step), why.join(": "))));
+        let reason = step.reason.as_deref().unwrap_or_default();
+        let message = step.message.as_deref().unwrap_or_default();
+        out.push(("denied", Tone::Bad, format!("{} ({reason}): {message}", named(step))));
     }
     for step in approved {
         let words = approval(step).unwrap_or_default();
-        out.push(("approved", Tone::Good, format!("{}  {words}", named(step))));
+        out.push(("approved", Tone::Good, format!("{}: {words}", named(step))));
     }
     let chain = if report.verified { "chain verified" } else { "CHAIN BROKEN" };
     let ledger = format!("{}, {chain}, head {}", count(report.entries, "entry"), report.head);
