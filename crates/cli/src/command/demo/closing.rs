@@ -96,11 +96,13 @@ fn next(context: &Context, view: &RunView) -> String {
     let wide = lines.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
     let printer = &context.printer;
     let mut out = format!("{}\n", printer.paint(Stream::Out, Tone::Busy, "next:"));
+    // All of them have their word beside them, or none.
+    let fits =
+        |(_, about): &(String, &str)| columns().is_none_or(|columns| wide + about.len() + 7 <= columns);
+    let all_fit = lines.iter().all(fits);
     for (line, about) in &lines {
-        let about = format!("# {about}");
-        let fits = columns().is_none_or(|columns| wide + about.len() + 4 < columns);
-        let about = if fits { printer.paint(Stream::Out, Tone::Dim, &about) } else { String::new() };
-        let line = if about.is_empty() { line.clone() } else { format!("{line:<wide$}  {about}") };
+        let about = printer.paint(Stream::Out, Tone::Dim, &format!("# {about}"));
+        let line = if all_fit { format!("{line:<wide$}  {about}") } else { line.clone() };
         out.push_str(&format!("  {line}\n"));
     }
     out
