@@ -89,6 +89,7 @@ struct Call {
     clock: Arc<dyn Clock>,
     time_left: Duration,
     idempotency_key: String,
+    traceparent: String,
 }
 
 /// How far a call has come, for when it comes no further.
@@ -115,6 +116,7 @@ impl Adapter for Service {
             clock: Arc::clone(permit.clock()),
             time_left: permit.time_left(),
             idempotency_key: permit.idempotency_key(),
+            traceparent: permit.traceparent(),
         };
         Box::pin(self.run(call, &input.bytes))
     }
@@ -185,7 +187,7 @@ impl Service {
     ) -> Result<Visited, Failure> {
         let dialer =
             Dialer { reach: self.reach, trust: self.trust, clock: &*call.clock, time: call.time_left };
-        let request = hop.request(&self.headers, &call.idempotency_key, input);
+        let request = hop.request(&self.headers, call, input);
         let request = request.map_err(|error| progress.broke(format!("cannot ask {hop}: {error}")))?;
         let connection: Connection = dialer.open(&hop.target).await.map_err(|reason| match reason {
             NotOpened::Refused(why) => Failure::Failed(format!("{hop} was not called: {why}")),

@@ -133,6 +133,12 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
         RuntimeError::Agent { .. } => means(Exit::InvalidFile, "CM0207", MEND),
         RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Forecast { .. } => means(
+            Exit::Budget,
+            "CM0209",
+            "`comity forecast FLOW` shows where it comes from; raise `max_forecast_usd`, or lower prices, tries \
+             and passes",
+        ),
         RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),

@@ -1,6 +1,7 @@
 //! What people hand over in files: workflows, tasks, and outputs of steps.
 
 use crate::error::Error;
+use comity_core::TraceContext;
 use comity_runtime::Request;
 use serde_json::Value;
 use std::fs::File;
@@ -27,7 +28,12 @@ pub fn request(flow: &Path, task: String) -> Result<Request, Error> {
     let base_dir = whole.parent().unwrap_or(Path::new("/")).to_owned();
     let folder = base_dir.clone();
     let read = Arc::new(move |path: &str| text(&folder.join(path), LIMIT).map_err(|error| error.to_string()));
-    Ok(Request { source, file: flow.display().to_string(), base_dir, task, read })
+    Ok(Request { source, file: flow.display().to_string(), base_dir, task, read, trace: trace() })
+}
+
+/// The trace that this program was called from within, as its environment says. What is no trace is none.
+fn trace() -> Option<TraceContext> {
+    std::env::var("TRACEPARENT").ok().as_deref().and_then(TraceContext::parse)
 }
 
 /// The task: as given, or from a file, or from stdin when the file is `-`. One line end at its end is dropped.

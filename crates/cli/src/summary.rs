@@ -26,7 +26,7 @@ pub fn count(number: u64, noun: &str) -> String {
     }
 }
 
-/// What the run produced: text as it is, of an agent's answer its text, anything else as JSON; nothing if it
+/// What the run produced: text as it is, of an agent's answer its words, anything else as JSON; nothing if it
 /// produced nothing.
 ///
 /// On a terminal, characters that could take it over are replaced.
@@ -34,9 +34,7 @@ pub fn output(report: &RunReport, terminal: bool) -> String {
     let text = match &report.output {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),
-        Value::Object(answer)
-            if answer.contains_key("simulated") && answer.get("content").is_some_and(Value::is_string) =>
-        {
+        Value::Object(answer) if answer.contains_key("model") && is_words(answer.get("content")) => {
             answer.get("content").and_then(Value::as_str).unwrap_or_default().to_owned()
         }
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
@@ -44,6 +42,10 @@ pub fn output(report: &RunReport, terminal: bool) -> String {
     let text = if terminal { harmless(&text) } else { text };
     let end = if text.ends_with('\n') || text.is_empty() { "" } else { "\n" };
     format!("{text}{end}\n")
+}
+
+fn is_words(content: Option<&Value>) -> bool {
+    content.and_then(Value::as_str).is_some_and(|words| !words.trim().is_empty())
 }
 
 /// The run's id, status and cost, a table of verdicts, and the state of its chain.

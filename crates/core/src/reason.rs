@@ -65,8 +65,6 @@ reasons! {
     ConditionFalse = "condition.false",
     /// A condition of the workflow could not be decided.
     ConditionUndecided = "condition.undecided",
-    /// What the workflow may cost is above what it may be forecast to cost.
-    Forecast = "forecast",
     /// A loop had not ended after its last pass.
     LoopLimit = "loop.limit",
     /// A step nested in the step waits for a person.

@@ -16,10 +16,12 @@ const OUTPUT: &str = "_output";
 
 /// A step's output, and what was known before it.
 ///
-/// In order of precedence a name is: `task`, `content`, `output`, `confidence`, `structured`, `ctx`; a key of
+/// In order of precedence a name is: `task`, `content`, `output`, `confidence`, `iteration`, `structured`, `ctx`; a key of
 /// `structured`; `<step>_output`; a key of the shared context. An output that states no confidence has none.
 pub(crate) struct Facts<'a> {
     pub(crate) task: &'a str,
+    /// Which pass of a loop this is, from 0.
+    pub(crate) iteration: u32,
     /// The step's own name and output.
     pub(crate) own: (&'a str, &'a Value),
     /// Outputs of steps before it, by name.
@@ -37,6 +39,7 @@ impl<'a> Facts<'a> {
             CONTENT => return Some(text(output)),
             "output" => return Some(Cow::Borrowed(core(output))),
             CONFIDENCE => return confidence(output).map(Cow::Borrowed),
+            "iteration" => return Some(Cow::Owned(Value::from(self.iteration))),
             STRUCTURED => return Some(Cow::Owned(Value::Object(self.structured().clone()))),
             "ctx" => return Some(Cow::Owned(Value::Object(self.shared.values()))),
             _ => {}

@@ -212,7 +212,9 @@ impl Gate {
         let record = self.entry_at(run, seq).await?;
         let attempt = record.entry.step.as_ref().map_or(0, |step| step.attempt);
         let at = Timestamp::from_millis(record.entry.at);
-        Ok(Ended { reason, message: record.words(Slot::Note)?, attempt, at })
+        let step = record.entry.step.as_ref().map(|step| step.id);
+        let failures = step.and_then(|step| run.recall(step)).map_or(0, |past| past.failures);
+        Ok(Ended { reason, message: record.words(Slot::Note)?, attempt, failures, at })
     }
 
     async fn note(&self, run: &Run, seq: u64) -> Result<String, Error> {

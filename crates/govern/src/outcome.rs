@@ -43,6 +43,8 @@ pub struct Ended {
     pub message: String,
     /// Which try this was, from 1.
     pub attempt: u32,
+    /// How many tries have failed so far; tries that were lost, or called off, are not among them.
+    pub failures: u32,
     /// When it ended, as its entry says.
     pub at: Timestamp,
 }

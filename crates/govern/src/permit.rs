@@ -2,7 +2,7 @@
 
 use crate::purse::Purse;
 use crate::scope::Scope;
-use comity_core::{Amounts, Clock, Digest, RunId, StepId, Unit};
+use comity_core::{Amounts, Clock, Digest, RunId, StepId, TraceContext, Unit};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +69,13 @@ impl Permit {
     pub fn idempotency_key(&self) -> String {
         let digest = Digest::of(&[b"comity/idempotency/v1\n", self.run.bytes(), self.step.bytes()]).hex();
         digest.get(..32).unwrap_or_default().to_owned()
+    }
+
+    /// The `traceparent` header for services that the act calls: the run's trace, with the step as the
+    /// caller.
+    pub fn traceparent(&self) -> String {
+        let trace = self.scope.as_ref().map(|scope| scope.run.trace());
+        trace.unwrap_or_else(|| TraceContext::of_run(self.run)).of_step(self.step).to_string()
     }
 
     /// How long the act may still take.

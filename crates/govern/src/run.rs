@@ -2,18 +2,19 @@
 
 use crate::error::Error;
 use crate::gate::Inner;
-use crate::history::{History, Past, PastState};
+use crate::history::{History, Past, PastState, count_done};
 use crate::outcome::{Approval, Asked};
 use crate::policy::Policy;
 use crate::scope::Rules;
 use comity_core::{
-    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp, Unit,
+    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
+    TraceContext, Unit,
 };
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The statuses of a run that has not ended, by number.
@@ -54,6 +55,8 @@ pub struct Run {
     flushing: tokio::sync::Semaphore,
     /// Steps that are being done, or answered for.
     turns: Turns,
+    /// The trace it belongs to, if it was called from within one.
+    trace: OnceLock<TraceContext>,
 }
 
 #[derive(Default)]
@@ -131,6 +134,7 @@ impl Run {
             released: tokio::sync::Notify::new(),
             flushing: tokio::sync::Semaphore::new(1),
             turns: Turns::default(),
+            trace: OnceLock::new(),
         }
     }
 
@@ -142,6 +146,16 @@ impl Run {
     /// The limits it runs under.
     pub fn policy(&self) -> &Policy {
         &self.rules.policy
+    }
+
+    /// Puts the run into the trace it was called from within. The first call counts.
+    pub fn belongs_to(&self, trace: TraceContext) {
+        let _ = self.trace.set(trace);
+    }
+
+    /// The trace it belongs to: the one it was called from within, or one of its own.
+    pub(crate) fn trace(&self) -> TraceContext {
+        self.trace.get().copied().unwrap_or_else(|| TraceContext::of_run(self.id))
     }
 
     /// How the steps stand that earlier processes, or this one, left unfinished or finished earlier. The
@@ -217,6 +231,22 @@ impl Run {
     /// What a step has cost since it was first begun, or last failed.
     pub fn spent_on(&self, step: StepId) -> Amounts {
         self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.spent)
+    }
+
+    /// What steps nested in a step that have ended came to, since it was first begun or last failed: they
+    /// are not done again when it is gone on with.
+    pub fn done_in(&self, step: StepId) -> Amounts {
+        self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.done)
+    }
+
+    /// A step has begun: it is known from here on, if it was not before.
+    pub(crate) fn note_begun(&self, step: &StepRef, act: u64) {
+        self.state().steps.entry(step.id).or_insert_with(|| Past::new(step, act));
+    }
+
+    /// A step nested in `parent` has ended, and came to this much itself.
+    pub(crate) fn count_done(&self, parent: Option<StepId>, own: &Amounts) {
+        count_done(&mut self.state().steps, parent, own);
     }
 
     /// Takes note of whom a person is asked about.

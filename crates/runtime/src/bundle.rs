@@ -119,6 +119,11 @@ impl Bundle {
                 text: source.clone(),
                 invalid,
             })?;
+            if compiled.policy().budget_seconds.is_some() {
+                // Steps inside draw their time from the step around them: nothing would keep this.
+                let why = "has `budget_seconds`, which is not kept inside another workflow: use `timeout_s`";
+                return Err(fail(why.to_owned()));
+            }
             let compiled = Arc::new(compiled);
             let known = Inner { plan: Arc::clone(&compiled), source };
             above.push(inner.clone());

@@ -55,6 +55,14 @@ pub enum Error {
         /// Its mistakes.
         invalid: comity_flow::Invalid,
     },
+    /// A workflow may cost more than its file lets it be forecast to cost.
+    #[error("the workflow may cost up to {wanted}, and its `max_forecast_usd` is {most}")]
+    Forecast {
+        /// What it may cost.
+        wanted: comity_core::MicroUsd,
+        /// The most that its file allows.
+        most: comity_core::MicroUsd,
+    },
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] comity_govern::Error),

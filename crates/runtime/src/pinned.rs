@@ -1,7 +1,8 @@
 //! What a run was started with, as its opening entry pins it.
 
 use crate::error::Error;
-use comity_core::{RunId, Tenant};
+use comity_core::{RunId, Tenant, TraceContext};
+use comity_govern::Run;
 use comity_ledger::{Slot, read_one};
 use comity_store::{RunCell, Store};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,18 @@ pub struct Setup {
     pub planner: u64,
     /// What the run is about.
     pub task: String,
+    /// The trace it was called from within, as a `traceparent` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl Setup {
+    /// Puts a run into the trace it was called from within.
+    pub fn place(&self, run: &Run) {
+        if let Some(trace) = self.traceparent.as_deref().and_then(TraceContext::parse) {
+            run.belongs_to(trace);
+        }
+    }
 }
 
 /// A run's row, workflow file and setup.

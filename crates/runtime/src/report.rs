@@ -98,14 +98,14 @@ impl Fold {
     fn add(&mut self, record: &Record) -> Result<(), comity_ledger::Error> {
         let Some(event) = self.events.read(record)? else { return Ok(()) };
         let Some(step) = record.entry.step.as_ref() else { return Ok(()) };
+        // A try that may be made again asks nobody.
+        let retry = event.kind == EventKind::StepUnknown && step.idempotent;
+        let event = if retry { Event { kind: EventKind::StepCancelled, ..event } } else { event };
         if step.parent.is_some() {
             self.note_nested(event, record.entry.expires);
             return Ok(());
         }
         let Ok(ordinal) = usize::try_from(step.ordinal) else { return Ok(()) };
-        // A try that may be made again asks nobody.
-        let retry = event.kind == EventKind::StepUnknown && step.idempotent;
-        let event = if retry { Event { kind: EventKind::StepCancelled, ..event } } else { event };
         self.note(ordinal, event, record.entry.expires);
         Ok(())
     }

@@ -9,7 +9,9 @@ use crate::runner::{Runner, Shop, processes};
 use crate::{kinds, specs, tail};
 use comity_adapter::{ADAPTERS, AdapterKind};
 use comity_api::Event;
-use comity_core::{Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant};
+use comity_core::{
+    Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant, TraceContext,
+};
 use comity_flow::{Approver, Drive, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
 use comity_ledger::{EntryKind, RunStatus, read_one};
@@ -58,6 +60,8 @@ pub struct Request {
     pub task: String,
     /// Reads the workflow files that the file names.
     pub read: Reader,
+    /// The trace it is called from within, if it is.
+    pub trace: Option<TraceContext>,
 }
 
 /// Who is told, who is asked, and who may stop a run.
@@ -139,12 +143,14 @@ impl Runtime {
         let bundle = Bundle::gather(&request.source, &specs(self.adapters), &request.read)?;
         let (plan, flows) = (Arc::clone(&bundle.root), bundle.sources());
         let runner = self.runner(bundle, &request.base_dir)?;
+        affordable(&runner, &request.task)?;
         let setup = Setup {
             base_dir: request.base_dir.display().to_string(),
             file: request.file,
             flows,
             planner: PLANNER,
             task: request.task,
+            traceparent: request.trace.map(|trace| trace.to_string()),
         };
         let opening = Opening {
             principal: self.principal.clone(),
@@ -154,6 +160,7 @@ impl Runtime {
             setup: serde_json::to_vec(&setup).unwrap_or_default(),
         };
         let run = self.gate.open(opening).await?;
+        setup.place(&run);
         self.work(run, plan, runner, &setup.task, Told::default(), hooks).await
     }
 
@@ -205,6 +212,7 @@ impl Runtime {
         };
         let told = Told { next: cell.next_seq, spent: self.spent(id).await? };
         let run = self.gate.take_over(id, &cell, &self.principal, self.owner.name()).await?;
+        setup.place(&run);
         if let (Some(step), Some((_, answer, comment))) = (answered, answer)
             && let Err(error) = self.gate.answer(&run, step, answer, &self.principal, comment).await
         {
@@ -397,10 +405,18 @@ async fn held_if_changed(
 
 /// Checks a workflow file, and those it names, and builds their steps, without a database.
 pub fn check(request: &Request) -> Result<Arc<Plan>, Error> {
+    Ok(Arc::clone(built(request)?.plan()))
+}
+
+/// What does the steps of a workflow file, built and not to be asked to do them.
+pub(crate) fn built(request: &Request) -> Result<Runner, Error> {
     let bundle = Bundle::gather(&request.source, &kinds(), &request.read)?;
-    let plan = Arc::clone(&bundle.root);
-    Runner::new(&Shop::new(bundle, ADAPTERS, Path::new(&request.base_dir), &processes(), None))?;
-    Ok(plan)
+    Runner::new(&Shop::new(bundle, ADAPTERS, Path::new(&request.base_dir), &processes(), None))
+}
+
+/// Errors when a workflow may cost more than its own file lets it be forecast to cost.
+fn affordable(runner: &Runner, task: &str) -> Result<(), Error> {
+    runner.dearer(task).map_or(Ok(()), |(wanted, most)| Err(Error::Forecast { wanted, most }))
 }
 
 /// Whether a workflow, or one that it names, asks a model.

@@ -20,6 +20,8 @@ const OURS: [HeaderName; 11] = [
 ];
 
 /// Tells a service that it has been asked before.
+/// Which trace a call belongs to. Source: W3C Trace Context.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Words of a header's value shorter than this, in bytes, are no secrets: `Bearer`, `ApiKey`.

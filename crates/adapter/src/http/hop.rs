@@ -1,7 +1,8 @@
 //! One request on the way to an answer: the first, or one that a redirect asks for.
 
 use super::{
-    headers::{Headers, IDEMPOTENCY_KEY},
+    Call,
+    headers::{Headers, IDEMPOTENCY_KEY, TRACEPARENT},
     target::{Scheme, Target},
 };
 use http_body_util::Full;
@@ -52,7 +53,7 @@ impl Hop {
     pub(super) fn request(
         &self,
         headers: &Headers,
-        idempotency_key: &str,
+        call: &Call,
         input: &[u8],
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let sends_body = self.act && matches!(self.method, Method::POST | Method::PUT | Method::PATCH);
@@ -68,7 +69,10 @@ impl Hop {
                 headers.put(map);
             }
             if self.at_home && self.act {
-                map.insert(IDEMPOTENCY_KEY, HeaderValue::from_str(idempotency_key)?);
+                map.insert(IDEMPOTENCY_KEY, HeaderValue::from_str(&call.idempotency_key)?);
+            }
+            if self.at_home {
+                map.insert(TRACEPARENT, HeaderValue::from_str(&call.traceparent)?);
             }
             map.insert(header::HOST, HeaderValue::from_str(&self.target.authority())?);
             map.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -54,6 +54,7 @@ impl Asked {
             clock: Arc::new(HandClock(self.over.clone())),
             time_left,
             idempotency_key: "key-1".to_owned(),
+            traceparent: "00-4acfb0b93ef77b63e365393ffff15623-6eeb77fa761ac8c4-01".to_owned(),
         };
         let input = Input::new(json!({"task": "t", "context": {}}));
         service.run(call, &input.bytes).await
@@ -97,6 +98,7 @@ async fn sends_the_input_and_says_who_asks() {
         &format!("host: {}", server.address),
         "content-type: application/json",
         "idempotency-key: key-1",
+        "traceparent: 00-4acfb0b93ef77b63e365393ffff15623-6eeb77fa761ac8c4-01",
         "user-agent: comity/0.1",
         "x-own: a b",
         "accept: text/csv",

@@ -28,11 +28,11 @@ pub struct Init {
 pub enum Template {
     /// Four steps and one refusal
     Hello,
-    /// Keeps what has a source, and writes a brief
+    /// Agents that read notes, doubt each other, and write a brief
     Research,
-    /// Tests and lints before anything may go out
+    /// Agents that run tests before anything may go out
     Coding,
-    /// Reads a contract, and asks a person before anything goes out
+    /// Agents that read a contract, and a person who has the last word
     Legal,
 }
 

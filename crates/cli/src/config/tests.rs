@@ -87,3 +87,16 @@ fn paths_are_quoted_for_a_shell() {
     assert_eq!(quoted(Path::new("/tmp/a.db")), "/tmp/a.db");
     assert_eq!(quoted(Path::new("it's $HOME")), r"'it'\''s $HOME'");
 }
+
+#[test]
+fn the_reference_lists_every_setting() {
+    let page = include_str!("../../../../docs/src/reference/settings.md");
+    for key in KEYS {
+        let row = format!("| `{}` | `{}` | `{}` | ", key.name, key.flag, key.variable);
+        let line = page.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("{row}"));
+        assert!(line.ends_with(&format!(" | `{}` |", key.default)), "{line}");
+        if let Shape::Word(words) = key.shape {
+            assert!(line.contains(&format!("| `{}` |", words().join("`, `"))), "{line}");
+        }
+    }
+}

@@ -77,6 +77,10 @@ fn text_comes_out_as_it_is_except_on_a_terminal() {
     assert_eq!(output(&with(json!("a\u{1b}[1m")), true), "a\u{fffd}[1m\n\n");
     assert_eq!(output(&with(json!({"b": 1})), false), "{\n  \"b\": 1\n}\n\n");
     assert_eq!(output(&with(Value::Null), false), "");
+    let answer = json!({"content": "Done.", "model": "m", "structured": {"n": 1}});
+    assert_eq!(output(&with(answer), false), "Done.\n\n");
+    assert!(output(&with(json!({"content": " ", "model": "m"})), false).starts_with('{'));
+    assert!(output(&with(json!({"content": "x"})), false).starts_with('{'));
 }
 
 fn ask(step: &str, approval: &str) -> ApprovalInfo {

@@ -31,6 +31,42 @@ fn a_workflow_is_drawn_at_every_width() {
     assert!(!sandbox.path(".comity").exists());
 }
 
+/// Ways that part by conditions, skip layers, go back, and come together.
+const BRANCHES: &str = "
+nodes:
+  intake: {kind: echo}
+  classify: {kind: echo}
+  quick_answer: {kind: echo}
+  research: {kind: echo}
+  draft: {kind: echo}
+  critic: {kind: echo}
+  legal: {kind: human, prompt: ok?}
+  send: {kind: echo}
+  archive: {kind: echo}
+edges:
+  - intake -> classify
+  - {from: classify, to: quick_answer, condition: 'confidence > 0.9'}
+  - {from: classify, to: research, condition: 'confidence <= 0.9'}
+  - research -> draft
+  - draft -> critic
+  - {from: critic, to: legal, condition: 'approved'}
+  - quick_answer -> send
+  - legal -> send
+  - intake -> archive
+  - send -> archive
+  - classify -> archive
+loop_edges:
+  - {from: critic, to: research, condition: 'not approved', max_iterations: 3}
+";
+
+#[test]
+fn ways_that_part_and_meet_are_drawn_straight() {
+    let sandbox = Sandbox::new();
+    sandbox.write("flow.yaml", BRANCHES);
+    golden("describe-branches", &at(&sandbox, &["describe", "flow.yaml"], 80, "never"));
+    golden("describe-branches-plain", &at(&sandbox, &["describe", "flow.yaml", "--ascii"], 80, "never"));
+}
+
 #[test]
 fn a_description_is_data_too() {
     let sandbox = Sandbox::new();
@@ -252,7 +288,7 @@ fn manual_pages_are_complete_and_well_formed() {
         let title = name.trim_end_matches(".1").to_uppercase();
         assert!(text.contains(&format!(".TH {title} 1")), "{text}");
         let mut groff = Command::new("groff");
-        groff.args(["-man", "-z", "-ww", &name]).current_dir(sandbox.path("pages/man1"));
+        groff.args(["-Kutf8", "-man", "-z", "-ww", &name]).current_dir(sandbox.path("pages/man1"));
         // Where there is no groff, the structure is what was looked at.
         if let Ok(output) = groff.output() {
             let said = Ended::of(output).expect(0).err;

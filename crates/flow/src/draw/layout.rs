@@ -216,8 +216,26 @@ impl Layout {
         }
         // The last layer has nothing below to stand above the middle of.
         self.settle(self.layers.len().saturating_sub(1), gap, &|node| node.ins.clone());
+        (0..self.layers.len()).for_each(|layer| self.straighten(layer, gap));
         let left = self.nodes.iter().map(Node::left).min().unwrap_or(0);
         self.nodes.iter_mut().for_each(|node| node.x -= left);
+    }
+
+    /// Puts each node of a layer right below the one that leads to it and nowhere else, where there is room.
+    fn straighten(&mut self, layer: usize, gap: i64) {
+        let order = self.layers.get(layer).cloned().unwrap_or_default();
+        for (at, id) in order.iter().enumerate() {
+            let Some(node) = self.node(*id) else { continue };
+            let [above] = node.ins.as_slice() else { continue };
+            let Some(above) = self.node(*above).filter(|above| above.outs.len() == 1) else { continue };
+            let (x, left) = (above.x, above.x - node.width / 2);
+            let beside = |at: Option<usize>| at.and_then(|at| self.node(*order.get(at)?));
+            let fits_left = beside(at.checked_sub(1)).is_none_or(|other| other.right() + gap <= left);
+            let fits_right = beside(Some(at + 1)).is_none_or(|other| left + node.width + gap <= other.left());
+            if fits_left && fits_right {
+                self.nodes.get_mut(*id).into_iter().for_each(|node| node.x = x);
+            }
+        }
     }
 
     fn settle(&mut self, layer: usize, gap: i64, near: &dyn Fn(&Node) -> Vec<usize>) {

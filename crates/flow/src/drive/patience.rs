@@ -11,7 +11,7 @@ const AFTER_TIMEOUT: u32 = 3;
 /// The moment of the next try; `None` when there is none.
 ///
 /// The wait doubles from try to try, and is between half and all of that: which, comes from the step and
-/// the try alone, so that steps which failed together do not come back together and a resumed run waits for
+/// the number of failures alone, so that steps which failed together do not come back together and a resumed run waits for
 /// the same moment.
 pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended) -> Option<Timestamp> {
     let most = match ended.reason {
@@ -22,13 +22,13 @@ pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended) -> Option<Tim
         ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry => step.retry.max,
         _ => 0,
     };
-    (ended.attempt <= most).then(|| ended.at.plus(wait(step, id, ended.attempt)))
+    (ended.failures <= most).then(|| ended.at.plus(wait(step, id, ended.failures)))
 }
 
-fn wait(step: &StepPlan, id: StepId, attempt: u32) -> Duration {
-    let doubled = 1u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+fn wait(step: &StepPlan, id: StepId, failures: u32) -> Duration {
+    let doubled = 1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     let whole = step.retry.backoff.saturating_mul(doubled).min(step.retry.longest);
-    let lot = Digest::of(&[b"comity/backoff/v1\n", id.bytes(), &attempt.to_be_bytes()]).0;
+    let lot = Digest::of(&[b"comity/backoff/v1\n", id.bytes(), &failures.to_be_bytes()]).0;
     let share = u32::from(lot.first().copied().unwrap_or_default());
     // From a half up to, and without, the whole.
     (whole / 512).saturating_mul(256 + share)

@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub(super) struct Outlook {
     pub(super) earlier: Vec<(Arc<str>, Arc<Value>)>,
     pub(super) shared: Shared,
+    pub(super) iteration: u32,
     pub(super) limits: Limits,
 }
 
@@ -93,8 +94,8 @@ impl Drive<'_> {
         output: &Value,
     ) -> Result<Routing, Lost> {
         let shared = outlook.shared.after(ordinal, output, &self.plan.control().merge);
-        let (task, earlier) = (self.task, outlook.earlier.as_slice());
-        let facts = Facts { task, own: (&planned.name, output), earlier, shared: &shared };
+        let (task, earlier, iteration) = (self.task, outlook.earlier.as_slice(), outlook.iteration);
+        let facts = Facts { task, iteration, own: (&planned.name, output), earlier, shared: &shared };
         route::decide(self.plan, planned, &facts)
     }
 }

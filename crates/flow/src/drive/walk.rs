@@ -73,7 +73,8 @@ impl<'d> Walk<'d> {
         let mut ready = VecDeque::new();
         loop {
             ready.extend(self.planner.ready());
-            while self.under_way.len() < WIDEST
+            // Whoever waits for a person or a moment keeps nobody from beginning.
+            while self.under_way.len() - self.idle < WIDEST
                 && let Some(ordinal) = ready.pop_front()
             {
                 self.begin(ordinal).await?;
@@ -396,7 +397,8 @@ impl<'d> Walk<'d> {
             earlier.extend(output.map(|output| (step, output)));
         }
         let earlier = earlier.into_iter().map(|(name, output)| (Arc::from(name), output)).collect();
-        Some(Outlook { earlier, shared: self.met(ordinal), limits })
+        let iteration = self.planner.iteration(ordinal);
+        Some(Outlook { earlier, shared: self.met(ordinal), iteration, limits })
     }
 
     /// One output as it is, several by step name.
@@ -418,7 +420,7 @@ impl<'d> Walk<'d> {
 /// it could explain.
 fn shares(plan: &crate::plan::Plan) -> bool {
     let own = |name: &str| {
-        matches!(name, "task" | "content" | "output" | "confidence" | "structured")
+        matches!(name, "task" | "content" | "output" | "confidence" | "iteration" | "structured")
             || facts::step_of(name).is_some_and(|step| plan.steps().iter().any(|other| &*other.name == step))
     };
     let edges = plan.edges().iter().map(|edge| &edge.when);

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     diagnostic::Code,
     findings::{Findings, quote},
+    timer::Timer,
     tree::{Entry, Mark, Node},
     value,
 };
@@ -70,7 +71,7 @@ pub(super) fn read<'a>(
         }
     }
     if kind.step == StepKind::Timer {
-        one_moment(&own, owner, findings);
+        one_moment(&own, &config, owner, findings);
     }
     Some(Typed { kind, common, config })
 }
@@ -158,22 +159,27 @@ fn lift<'a>(own: &mut Fields<'a>, entry: &'a Entry, docs: &[KeyDoc], findings: &
 /// Keys that name a moment; a timer has one of them.
 const MOMENTS: [&str; 3] = ["after_s", "until", "cron"];
 
-fn one_moment(own: &Fields<'_>, owner: Owner<'_>, findings: &mut Findings) {
+fn one_moment(own: &Fields<'_>, config: &Map<String, Value>, owner: Owner<'_>, findings: &mut Findings) {
     let given: Vec<&Entry> = MOMENTS.iter().filter_map(|name| own.entry(name)).collect();
     let help = "give one of `after_s`, `until` and `cron`";
     match given.as_slice() {
         [] => {
             let message = format!("{} says no moment", owner.what);
-            findings.advise(Code::ONE_OF, owner.mark, message, help);
+            return findings.advise(Code::ONE_OF, owner.mark, message, help);
         }
         [_] => {}
         [.., last] => {
             let message = format!("{} says more than one moment", owner.what);
-            findings.advise(Code::ONE_OF, last.key_mark, message, help);
+            return findings.advise(Code::ONE_OF, last.key_mark, message, help);
         }
     }
     if let Some(zone) = own.entry("timezone").filter(|_| own.entry("cron").is_none()) {
         let message = "`timezone` means nothing without `cron`";
-        findings.report(Code::NO_MEANING, zone.key_mark, message);
+        return findings.report(Code::NO_MEANING, zone.key_mark, message);
+    }
+    let is_read = own.iter().all(|(doc, _)| config.contains_key(doc.name));
+    if let (true, Err(bad)) = (is_read, Timer::parse(config)) {
+        let mark = own.entry(bad.key).map_or(owner.mark, |entry| entry.value.mark);
+        findings.report(Code::BAD_VALUE, mark, format!("{}: {}", quote(bad.key), bad.message));
     }
 }

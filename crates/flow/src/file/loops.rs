@@ -83,13 +83,13 @@ pub(super) fn plan(
     }
     join(&mut bodies);
     refuse_overlaps(&bodies, names, findings);
-    let plans: Vec<LoopPlan> = bodies.into_iter().map(|(back, body)| back.planned(body)).collect();
-    if plans.iter().map(|plan| plan.body.len()).sum::<usize>() > MAX_BODIES {
+    if bodies.iter().map(|(_, body)| body.count()).sum::<usize>() > MAX_BODIES {
         let mark = loops.first().map_or(Mark::START, |back| back.mark);
         let message = format!("the loops have more than {MAX_BODIES} steps between them");
         findings.report(Code::TOO_LARGE, mark, message);
+        return Vec::new();
     }
-    plans
+    bodies.into_iter().map(|(back, body)| back.planned(body)).collect()
 }
 
 impl Loop<'_> {

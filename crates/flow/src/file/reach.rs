@@ -48,6 +48,11 @@ impl Steps {
         self.is_disjoint(other) || self.is_inside(other) || other.is_inside(self)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.words.iter().map(|word| usize::try_from(word.count_ones()).unwrap_or(0)).sum()
+    }
+
     /// The steps, ascending.
     pub(super) fn list(&self) -> Vec<usize> {
         let bits = |(place, word): (usize, &u64)| {
@@ -87,7 +92,7 @@ mod tests {
         let (small, large) = (set(&[1, 70]), set(&[1, 70, 199]));
         assert!(small.nests_with(&large) && large.nests_with(&small) && small.nests_with(&small.clone()));
         assert!(small.nests_with(&set(&[2, 71])) && !small.nests_with(&set(&[70, 71])));
-        assert_eq!(large.list(), [1, 70, 199]);
+        assert_eq!((large.list(), large.count()), (vec![1, 70, 199], 3));
     }
 
     #[test]

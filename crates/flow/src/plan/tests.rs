@@ -1,4 +1,3 @@
-mod cases;
 pub(crate) mod kinds;
 mod language;
 pub(crate) mod malformed;
@@ -301,6 +300,14 @@ fn refuses_more_steps_and_edges_than_it_reads() {
     }
     let codes: Vec<&str> = found(&source).iter().map(|found| found.0).collect();
     assert_eq!(codes, ["CM0103"]);
+}
+
+#[test]
+fn loops_over_everything_are_bounded() {
+    let mut source = chain(10_002);
+    source += "loop_edges:\n";
+    (0..400).for_each(|n| writeln!(source, "  - {{from: n{}, to: n{n}, condition: x}}", 10_001 - n).unwrap());
+    assert_eq!(found(&source).into_iter().map(|found| found.0).collect::<Vec<_>>(), ["CM0103"]);
 }
 
 #[test]

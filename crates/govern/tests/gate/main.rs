@@ -19,5 +19,6 @@ mod lost;
 mod nested;
 mod overrun;
 mod replay;
+mod suspended;
 
 use house::{House, Spent, amounts, denied, done, pays, plain, settled, usd};

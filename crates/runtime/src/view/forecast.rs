@@ -1,17 +1,16 @@
 //! What a workflow may cost before it runs, beside what it may spend.
 
 use crate::error::Error;
-use crate::runtime::{Request, check};
-use comity_adapter::{Setup, find};
+use crate::runtime::{Request, built};
 use comity_api::{Budget, Cost, ForecastReport, StepForecast};
 use comity_core::Amounts;
-use comity_flow::{Plan, StepPlan, forecast as flow_forecast};
+use comity_flow::Plan;
+use std::sync::Arc;
 
 /// Checks a workflow file and forecasts what it may cost, without a database.
 pub fn forecast(request: &Request) -> Result<ForecastReport, Error> {
-    let plan = check(request)?;
-    let setup = Setup { base_dir: request.base_dir.clone() };
-    let told = flow_forecast(&plan, &|step| cost_of(step, &setup));
+    let runner = built(request)?;
+    let (plan, told) = (Arc::clone(runner.plan()), runner.forecast(&request.task));
     let steps = plan.steps().iter().zip(&told.steps).map(|(step, told)| StepForecast {
         step: step.name.to_string(),
         kind: step.kind.name.to_owned(),
@@ -33,14 +32,6 @@ pub fn forecast(request: &Request) -> Result<ForecastReport, Error> {
         may_start: ceiling.is_none_or(|ceiling| told.most.micro_usd <= ceiling.micros()),
         fits: Amounts { millis: 0, ..told.most }.exceeds(&plan.policy().caps()).is_none(),
     })
-}
-
-/// What one try of a step can cost: its price, and what its adapter sets aside for steps nested in it.
-fn cost_of(step: &StepPlan, setup: &Setup) -> Amounts {
-    let own = Amounts { micro_usd: step.price.micros(), steps: 1, ..Amounts::ZERO };
-    let adapter = find(step.kind.name).and_then(|kind| (kind.build)(setup, &step.config).ok());
-    let nested = adapter.map_or(Amounts::ZERO, |adapter| adapter.reserve());
-    own.checked_add(&nested).unwrap_or(Amounts::UNLIMITED)
 }
 
 fn cost(amounts: &Amounts) -> Cost {

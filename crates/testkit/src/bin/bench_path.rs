@@ -58,6 +58,7 @@ async fn run(runtime: &Runtime, flow: &str) -> Fallible<Finished> {
         // Every step's input holds the task: no payload is a toy, however short the steps' own texts.
         task: flows::payload(),
         read: comity_runtime::no_files(),
+        trace: None,
     };
     let finished = runtime.start(request, Hooks::default()).await?;
     if finished.status != RunStatus::Completed {

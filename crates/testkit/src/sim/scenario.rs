@@ -206,6 +206,7 @@ impl<'f> Play<'f> {
             base_dir: PathBuf::new(),
             task: "simulate".to_owned(),
             read: comity_runtime::no_files(),
+            trace: None,
         };
         let yes = !self.random.one_in(4);
         let main = Box::pin(async move {

@@ -115,7 +115,14 @@ impl House {
         let files = self.files.clone();
         let read: Reader = Arc::new(move |path| files.get(path).cloned().ok_or("no such file".to_owned()));
         let task = "the task".to_owned();
-        Request { source: source.to_owned(), file: "f.yaml".into(), base_dir: PathBuf::new(), task, read }
+        Request {
+            source: source.to_owned(),
+            file: "f.yaml".into(),
+            base_dir: PathBuf::new(),
+            task,
+            read,
+            trace: None,
+        }
     }
 
     /// Runs a workflow to where it stops, and verifies its chain.

@@ -77,6 +77,16 @@ fn a_choice_inside_a_loop_is_made_anew_in_each_pass() {
 }
 
 #[test]
+fn a_condition_may_ask_which_pass_it_is() {
+    let house = House::new();
+    let report = house.run(
+        "name: t\nnodes:\n  a: {kind: say, as: a}\n  b: {kind: say, as: b}\nedges: [a -> b]\n\
+         loop_edges: [{from: b, to: a, condition: iteration < 2}]\n",
+    );
+    assert_eq!((report.status.as_str(), calls().len()), ("completed", 6));
+}
+
+#[test]
 fn a_step_may_loop_on_itself() {
     let house = House::new();
     let report = house.run(

@@ -191,6 +191,7 @@ impl Place {
             base_dir: self.folder.path().to_owned(),
             task,
             read: comity_runtime::no_files(),
+            trace: None,
         }
     }
 

@@ -109,6 +109,7 @@ async fn every_place_on_the_way_has_its_address_checked() {
         clock: Arc::new(HandClock(TimeIsUp::default())),
         time_left: LONG,
         idempotency_key: "key-1".to_owned(),
+        traceparent: "00-4acfb0b93ef77b63e365393ffff15623-6eeb77fa761ac8c4-01".to_owned(),
     };
     let first = Hop::first(&Method::GET, &Target::parse("http://example.com/").unwrap());
     let hop = first.onward(Method::GET, &server.url("/secret")).unwrap();

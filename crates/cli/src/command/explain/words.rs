@@ -134,12 +134,6 @@ pub const WORDS: &[Words] = &[
         "mend the condition, or let the step produce what it asks about",
     ),
     words(
-        ReasonCode::Forecast,
-        "what the workflow may cost at most is above what it may be forecast to cost",
-        &["max_forecast_micro_usd"],
-        "raise `max_forecast_usd`, or lower prices, tries and passes",
-    ),
-    words(
         ReasonCode::LoopLimit,
         "its loop had not ended after the last pass that it may take",
         &[],

@@ -25,11 +25,8 @@ const HELLO: &[Text] = &[
 
 const RESEARCH: &[Text] = &[
     file!("research", "flow.yaml"),
-    file!("research", "brief.awk"),
-    file!("research", "doubts.awk"),
     file!("research", "findings.awk"),
     file!("research", "notes.txt"),
-    file!("research", "topics.awk"),
     file!("research", "README.md"),
     file!("research", "comity.toml"),
     file!("research", "gitignore" as ".gitignore"),
@@ -49,7 +46,6 @@ const CODING: &[Text] = &[
 
 const LEGAL: &[Text] = &[
     file!("legal", "flow.yaml"),
-    file!("legal", "clauses.awk"),
     file!("legal", "contract.txt"),
     file!("legal", "dates.awk"),
     file!("legal", "memo.awk"),

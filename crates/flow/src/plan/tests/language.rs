@@ -134,6 +134,11 @@ fn routes_lead_forward_and_back() {
         .collect();
     // The ways over `left` and over `right` are one loop: what one pass left out, the next may choose.
     assert_eq!(loops, [(1, 0, 3, &[0, 1, 2][..]), (2, 0, 3, &[0, 1, 2][..])]);
+    // `entry` leads, wherever it stands.
+    let late = plan(
+        "name: x\nnodes: {w: {kind: echo, routes: [hub]}, hub: {kind: echo, routes: [w]}}\nentry: hub\nterminal: w\n",
+    );
+    assert_eq!((late.edges()[0].from, late.loops()[0].from), (1, 0));
     let own = plan("name: x\nnodes: {a: {kind: echo, routes: [a]}}\npolicy: {max_replans: 4}\n");
     assert!(own.edges().is_empty());
     assert_eq!((own.loops()[0].body.as_slice(), own.loops()[0].max_iterations), (&[0][..], 4));
@@ -211,6 +216,9 @@ fn steps_and_tools_are_checked() {
         ("nodes: {a: {kind: timer, after_s: 1, cron: x}}", "CM0138", 1, 38),
         ("nodes: {a: {kind: timer, after_s: 1, timezone: x}}", "CM0134", 1, 38),
         ("nodes: {a: {kind: timer, after_s: 0}}", "CM0121", 1, 35),
+        ("nodes: {a: {kind: timer, until: tomorrow}}", "CM0121", 1, 33),
+        ("nodes: {a: {kind: timer, cron: 99 * * * *}}", "CM0121", 1, 32),
+        ("nodes: {a: {kind: timer, cron: 0 9 * * *, timezone: Mars/Olympus}}", "CM0121", 1, 53),
         ("nodes: {a: {kind: echo, tools: [t]}}\ntools: {t: {kind: echo}}", "CM0134", 1, 25),
         ("nodes: {a: {kind: native, tools: [s]}}\ntools: {t: {kind: echo}}", "CM0135", 1, 35),
         ("nodes: {a: {kind: native, tools: [t, t]}}\ntools: {t: {kind: echo}}", "CM0139", 1, 38),

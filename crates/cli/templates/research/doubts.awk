@@ -1,5 +1,0 @@
-# Claims that name no source.
-
-BEGIN { FS = " *[|] *" }
-/^#/ || NF < 2 { next }
-$3 == "" { print $1 ": " $2 }
