@@ -45,6 +45,12 @@ impl Bundle {
         Ok(bundle)
     }
 
+    /// Whether a model is asked anywhere in it.
+    pub fn has_agents(&self) -> bool {
+        let plans = std::iter::once(&self.root).chain(self.inner.values().map(|inner| &inner.plan));
+        plans.flat_map(|plan| plan.steps()).any(|step| step.kind.step == StepKind::AgentTurn)
+    }
+
     /// The sources of the files that are named, by path.
     pub fn sources(&self) -> BTreeMap<String, String> {
         self.inner.iter().map(|(path, inner)| (path.clone(), inner.source.clone())).collect()

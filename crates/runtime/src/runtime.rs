@@ -425,6 +425,11 @@ fn affordable(runner: &Runner, task: &str) -> Result<(), Error> {
     runner.dearer(task).map_or(Ok(()), |(wanted, most)| Err(Error::Forecast { wanted, most }))
 }
 
+/// Whether a workflow, or one that it names, asks a model.
+pub fn has_agents(request: &Request) -> Result<bool, Error> {
+    Ok(Bundle::gather(&request.source, &kinds(), &request.read)?.has_agents())
+}
+
 fn status(walked: &Walked) -> RunStatus {
     match walked.verdict {
         RunVerdict::Completed => RunStatus::Completed,
