@@ -9,7 +9,8 @@ fn find(output: &Value, name: &str) -> Option<Value> {
     let shared = Shared::default().after(0, &wrote, &rules).after(1, output, &rules);
     let earlier =
         [(Arc::from("plan"), Arc::new(json!("planned"))), (Arc::from("other"), Arc::new(json!({"n": 1})))];
-    let facts = Facts { task: "the task", own: ("step", output), earlier: &earlier, shared: &shared };
+    let facts =
+        Facts { task: "the task", iteration: 2, own: ("step", output), earlier: &earlier, shared: &shared };
     facts.find(name).map(Cow::into_owned)
 }
 

@@ -21,7 +21,7 @@ fn crossing() -> Plan {
 /// Where the end of `b` leads with this output.
 fn leads(plan: &Plan, output: &Value) -> Result<Routing, Lost> {
     let shared = Shared::default().after(1, output, &Rules::new());
-    let facts = Facts { task: "t", own: ("b", output), earlier: &[], shared: &shared };
+    let facts = Facts { task: "t", iteration: 0, own: ("b", output), earlier: &[], shared: &shared };
     decide(plan, plan.step(1).unwrap(), &facts)
 }
 

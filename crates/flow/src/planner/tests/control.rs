@@ -107,7 +107,7 @@ fn chances() -> impl Strategy<Value = Chances> {
             for ((one, other), (routed, most)) in backs {
                 sketch.backs.push((one.max(other), one.min(other), routed, most));
                 // A way back alone may not fit where several to one step do.
-                if sketch.backs.len() % 2 == 0 && read(&sketch.source()).is_err() {
+                if sketch.backs.len().is_multiple_of(2) && read(&sketch.source()).is_err() {
                     sketch.backs.pop();
                     if read(&sketch.source()).is_err() {
                         sketch.backs.pop();
@@ -339,7 +339,7 @@ fn walk(plan: &Plan, seed: u64, order: u64) -> Result<Seen, TestCaseError> {
         }
         prop_assert!(round < 100_000, "it does not end");
         let pick = dice(order, round, 0, 0) as usize;
-        if !waiting.is_empty() && (running.is_empty() || pick % 4 == 0) {
+        if !waiting.is_empty() && (running.is_empty() || pick.is_multiple_of(4)) {
             planner.reopen(waiting.swap_remove(pick / 4 % waiting.len()));
             continue;
         }
@@ -348,7 +348,7 @@ fn walk(plan: &Plan, seed: u64, order: u64) -> Result<Seen, TestCaseError> {
         }
         prop_assert_eq!(planner.verdict(), None);
         let step = running.swap_remove(pick / 4 % running.len());
-        if pick % 5 == 0 {
+        if pick.is_multiple_of(5) {
             planner.finish(step, Fate::Waiting);
             waiting.push(step);
             continue;
@@ -401,7 +401,7 @@ fn chance_makes_plans_of_every_form() {
             |one: &[usize]| bodies.iter().any(|other| one.len() < other.len() && back::is_within(one, other));
         nested += usize::from(bodies.iter().any(|one| within(one)));
         let same = |one: &&[usize]| bodies.iter().filter(|other| *other == one).count() > 1;
-        equal += usize::from(bodies.iter().any(|one| same(one)));
+        equal += usize::from(bodies.iter().any(same));
         let seen = Slow::new(&plan, chances.seed).walk();
         again += usize::from(seen.ran.iter().any(|(_, iteration, _)| *iteration > 0));
         passes += usize::from(seen.ran.iter().any(|(_, iteration, _)| *iteration > 3));
