@@ -21,7 +21,7 @@ impl Plain {
     /// Writes one event.
     pub fn tell(&self, event: &Event) {
         let word = word(event);
-        let gap = " ".repeat(13_usize.saturating_sub(word.len()));
+        let gap = " ".repeat(11_usize.saturating_sub(word.len()).max(2));
         let painted = self.printer.paint(self.stream, tone(word), word);
         let facts = facts(event);
         match self.stream {

@@ -12,7 +12,7 @@ fn the_example_waits_and_goes_on_when_it_is_approved() {
     let line = format!("\n    comity resume {run} --approve\n");
     assert!(waiting.out.contains(&line), "{}", waiting.out);
     assert!(waiting.out.contains("asked:  Is this ready to go to the client?"), "{}", waiting.out);
-    assert!(waiting.err.contains("\ndenied       send_notice  risk.tier  "), "{}", waiting.err);
+    assert!(waiting.err.contains("\ndenied     send_notice  risk.tier  "), "{}", waiting.err);
     let done = sandbox.comity(&["resume", &run, "--approve", "--comment", "go"]).expect(0);
     assert!(done.out.starts_with("Find the renewal traps\n======================\n"), "{}", done.out);
     for part in ["Review: approved true, approver local:", ", comment go\n", "Notice: none was sent\n"] {
@@ -20,7 +20,7 @@ fn the_example_waits_and_goes_on_when_it_is_approved() {
     }
     assert!(done.out.contains("status: completed\ncost:   $0.008\n"), "{}", done.out);
     assert!(done.out.ends_with(", chain verified\n"), "{}", done.out);
-    assert!(done.err.ends_with(&format!("\ncompleted    {run}  $0.008\n")), "{}", done.err);
+    assert!(done.err.ends_with(&format!("\ncompleted  {run}  $0.008\n")), "{}", done.err);
     sandbox.comity(&["verify"]).expect(0);
 }
 
@@ -116,7 +116,7 @@ fn a_signal_stops_in_order_and_the_run_can_go_on() {
     let mut command = sandbox.command(&["run", "flow.yaml"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line == "running      b"));
+    assert!(lines.any(|line| line == "running    b"));
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let said: Vec<String> = lines.collect();

@@ -23,7 +23,8 @@ pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended, failed: u32) 
             AFTER_TIMEOUT
         }
         ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry => step.retry.max,
-        _ => 0,
+        // Nothing else is a failure that another try could mend.
+        _ => return None,
     };
     (failed <= most).then(|| ended.at.plus(wait(step, id, failed)))
 }
