@@ -10,6 +10,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0206", "The task is larger than is taken."),
     ("CM0207", "A step or a tool cannot be set up."),
     ("CM0208", "A workflow file that a step names cannot be used."),
+    ("CM0209", "The workflow may cost more than it may be forecast to cost."),
     ("CM0210", "There is no database."),
     ("CM0211", "The address of the database names a backend that this build does not have."),
     ("CM0212", "The database cannot be opened."),
