@@ -9,6 +9,7 @@
 
 mod architecture;
 mod bench;
+mod cases;
 mod fuzz;
 mod lexer;
 mod sim;
@@ -28,6 +29,7 @@ const COMMANDS: &[Command] = &[
         "measure beside the peers, in one run: `bench path [--no-peers] [--quick]`, `bench condition`",
         bench::run,
     ),
+    ("cases", "print how the cases taken from MeshFlow are answered", cases::run),
     (
         "fuzz",
         "mangled input until the time is up: `fuzz condition|loader [--minutes 1] [--seed S]`",

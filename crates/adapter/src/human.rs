@@ -14,8 +14,8 @@ pub(crate) const SPEC: KindSpec = KindSpec {
     keys: &[KeySpec {
         name: "prompt",
         shape: Shape::Text,
-        required: true,
-        about: "What the person is asked to decide.",
+        required: false,
+        about: "What the person is asked to decide; they see the step's name in any case.",
     }],
     about: "Waits for a person's yes.",
 };
@@ -26,7 +26,7 @@ struct Human;
 
 pub(crate) fn build(_: &Setup, map: &Map<String, Value>) -> Result<Arc<dyn Adapter>, Error> {
     let keys = Keys { kind: SPEC.name, map };
-    keys.required("prompt", keys.text("prompt")?)?;
+    keys.text("prompt")?;
     Ok(Arc::new(Human))
 }
 
@@ -55,6 +55,15 @@ mod tests {
         let decision = Decision { approver: "ada".to_owned(), comment: "go".to_owned() };
         let expected = json!({"approved": true, "approver": "ada", "comment": "go"});
         assert_eq!(report(Some(&decision)), Ok(Output { value: expected }));
+    }
+
+    #[test]
+    fn nothing_needs_to_be_asked_in_words() {
+        let setup = Setup { base_dir: std::path::PathBuf::new() };
+        let built = |keys: Value| build(&setup, keys.as_object().unwrap()).map(drop);
+        assert_eq!(built(json!({})).map_err(|error| error.to_string()), Ok(()));
+        assert!(built(json!({"prompt": "Go?"})).is_ok());
+        assert!(built(json!({"prompt": 1})).is_err());
     }
 
     #[test]

@@ -13,17 +13,21 @@ pub(crate) struct Brief<'i> {
     pub(crate) task: &'i str,
     /// What earlier steps produced, by name.
     pub(crate) context: Map<String, Value>,
+    /// Which pass of a loop this is, from 0.
+    pub(crate) pass: usize,
     shared: Option<&'i Value>,
     repair: Option<&'i Value>,
 }
 
 impl<'i> Brief<'i> {
-    /// Reads `{"task", "context", "shared", "repair"}`; what is not there is empty.
+    /// Reads `{"task", "context", "iteration", "shared", "repair"}`; what is not there is empty.
     pub(crate) fn of(input: &'i Input) -> Self {
         let get = |key: &str| input.value.get(key).filter(|value| !value.is_null());
         let context = get("context").and_then(Value::as_object).cloned().unwrap_or_default();
         let task = get("task").and_then(Value::as_str).unwrap_or_default();
-        Self { task, context, shared: get("shared"), repair: get("repair") }
+        let pass = get("iteration").and_then(Value::as_u64).and_then(|pass| usize::try_from(pass).ok());
+        let pass = pass.unwrap_or_default();
+        Self { task, context, pass, shared: get("shared"), repair: get("repair") }
     }
 
     /// Whether an earlier answer was sent back.

@@ -86,7 +86,7 @@ impl<'t> Turn<'t> {
             repairs: self.brief.repairs(),
             call: usize::try_from(call).unwrap_or(usize::MAX),
             seed: keys.seed,
-            script: &keys.script,
+            script: keys.script.pass(self.brief.pass),
         };
         let name = Arc::clone(&step.name);
         let effect = async |permit: &mut Permit| ask_sandbox(permit, request, &scene).await;

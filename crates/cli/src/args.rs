@@ -51,6 +51,9 @@ pub struct Flags {
     /// Never ask; what needs a person waits for `comity approve` [env: COMITY_NO_INPUT]
     #[arg(long, global = true)]
     pub no_input: bool,
+    /// Agents use the sandbox, also where a provider key is set [env: COMITY_SANDBOX]
+    #[arg(long, global = true)]
+    pub sandbox: bool,
 }
 
 /// What an acknowledged step survives.
@@ -98,6 +101,8 @@ pub enum Command {
     Verify(Verify),
     /// Check workflow files without running them
     Validate(Validate),
+    /// Run four agents under a policy, in two seconds: no key, no files, no network
+    Demo(command::demo::Demo),
     /// Draw a workflow, without running it
     Describe(command::describe::Describe),
     /// Start a project in a folder

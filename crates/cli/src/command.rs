@@ -3,6 +3,7 @@
 mod approve;
 pub mod completions;
 pub mod config;
+pub mod demo;
 pub mod describe;
 pub mod doctor;
 pub mod explain;
@@ -42,6 +43,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),
+        Command::Demo(args) => demo::perform(context, &args),
         Command::Init(args) => init::perform(context, &args),
         Command::Config(args) => config::perform(context, &args),
         Command::Doctor(_) => doctor::perform(context),

@@ -30,6 +30,8 @@ pub struct Globals {
     pub color: Color,
     /// Whether nobody is to be asked.
     pub no_input: bool,
+    /// Whether agents use the sandbox, also where a provider key is set.
+    pub sandbox: bool,
     /// Each of these with where it comes from, by name.
     pub said: Vec<Said>,
     /// Whether another command would find another database unless it is told.
@@ -105,6 +107,7 @@ const KEYS: &[Key] = &[
     key("durability", "--durability", "COMITY_DURABILITY", "power", Shape::Word(words::<Durability>)),
     key("no_input", "--no-input", "COMITY_NO_INPUT", "false", Shape::Flag),
     key("output", "--output", "COMITY_OUTPUT", "text", Shape::Word(words::<Format>)),
+    key("sandbox", "--sandbox", "COMITY_SANDBOX", "false", Shape::Flag),
 ];
 
 const fn key(
@@ -202,6 +205,7 @@ fn of_flags(flags: &Flags) -> Vec<Said> {
         "durability" => flags.durability.as_ref().map(word).map(OsString::from),
         "no_input" => flags.no_input.then(|| "true".into()),
         "output" => flags.output.as_ref().map(word).map(OsString::from),
+        "sandbox" => flags.sandbox.then(|| "true".into()),
         _ => None,
     };
     let said =
@@ -232,6 +236,7 @@ impl Globals {
             durability: parsed(value("durability"), Durability::Power),
             color: parsed(value("color"), Color::Auto),
             no_input: value("no_input").is_some_and(|value| value == "true"),
+            sandbox: value("sandbox").is_some_and(|value| value == "true"),
             elsewhere: other.is_some_and(|other| other != db),
             db: db.into(),
             said,

@@ -63,6 +63,12 @@ pub enum Error {
     /// There is no run in the database.
     #[error("there is no run yet")]
     NoRuns,
+    /// There is no run whose ledger could be tampered with.
+    #[error("there is no run yet whose ledger could be changed")]
+    NothingToTamper,
+    /// A key is set for a provider that this build does not have.
+    #[error("{0} is set, and this build has no provider but the sandbox: agents would not use the key")]
+    NoProvider(&'static str),
     /// A configuration file is wrong.
     #[error("{file}:{line}:{column}: {what}")]
     Config {

@@ -110,6 +110,12 @@ pub fn meaning(error: &Error) -> Meaning {
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
+        Error::NothingToTamper => means(Exit::Failed, "CM0283", "run `comity demo` first"),
+        Error::NoProvider(_) => means(
+            Exit::Usage,
+            "CM0209",
+            "pass `--sandbox` (or set COMITY_SANDBOX=1) for simulated answers, or unset the key",
+        ),
         Error::Config { .. } => means(
             Exit::InvalidFile,
             "CM0290",

@@ -11,6 +11,7 @@ mod create;
 mod error;
 mod exit;
 mod files;
+mod flip;
 #[cfg(test)]
 #[path = "../tests/cli/kept.rs"]
 #[expect(clippy::disallowed_methods, reason = "a test's: writes the texts that are kept")]
@@ -21,9 +22,11 @@ mod overwrite;
 mod plain;
 mod printer;
 mod prompt;
+mod provider;
 mod screen;
 mod session;
 mod signals;
+mod stand_in;
 mod summary;
 mod table;
 mod time;

@@ -9,6 +9,7 @@ use crate::plain::Plain;
 use crate::printer::{Format, Stream, Tone};
 use crate::prompt::Prompt;
 use crate::signals::Signals;
+use crate::stand_in::StandIn;
 use crate::summary;
 use comity_api::RunReport;
 use comity_core::RunId;
@@ -49,22 +50,34 @@ impl Work {
 pub struct Session<'c> {
     context: &'c Context,
     opened: &'c Opened,
+    /// What is said in a person's place, where nobody can be asked.
+    stand_in: Option<&'static str>,
 }
 
 impl<'c> Session<'c> {
     /// In this context, on this runtime.
     pub fn new(context: &'c Context, opened: &'c Opened) -> Self {
-        Self { context, opened }
+        Self { context, opened, stand_in: None }
+    }
+
+    /// The same, but held steps are approved with these words where nobody can be asked.
+    pub fn with_stand_in(self, words: &'static str) -> Self {
+        Self { stand_in: Some(words), ..self }
     }
 
     /// Works until the run ends, waits, or is stopped. `names` are the steps of a new run.
     pub async fn perform(&self, work: Work, names: Vec<String>) -> Result<Exit, Error> {
+        let finished = self.follow(work, names).await?;
+        self.conclude(finished).await
+    }
+
+    /// Works until the run ends, waits, or is stopped, and says nothing about that.
+    pub async fn follow(&self, work: Work, names: Vec<String>) -> Result<Finished, Error> {
         let printer = &self.context.printer;
         let view = self.view(&work, names).await?;
         let screen = if let View::Tree(live) = &view { Some(Arc::clone(live)) } else { None };
         let mut signals = Signals::watch(printer, screen.clone())?;
-        let prompt =
-            self.may_ask().then(|| Prompt::new(&self.opened.runtime, printer.clone(), screen.clone()));
+        let approver = self.approver(screen);
         let (events, listener) = match view {
             View::Quiet => (None, None),
             view => {
@@ -72,20 +85,24 @@ impl<'c> Session<'c> {
                 (Some(events), Some(listener))
             }
         };
-        let approver = prompt.as_ref().map(|prompt| prompt as &dyn Approver);
-        let hooks = Hooks { events, approver, stop: Some(signals.stop()) };
+        let hooks = Hooks { events, approver: approver.as_deref(), stop: Some(signals.stop()) };
         let finished = self.work(work, hooks).await;
         let seen = listener.and_then(Listener::join);
-        match finished {
-            Ok(finished) => self.conclude(finished).await,
-            Err(error) => {
-                if let Some(seen) = seen {
-                    self.tell_the_rest(&seen).await;
-                    printer.note(&format!("{} was not finished\n\n", seen.run));
-                }
-                Err(error)
-            }
+        if let (Err(_), Some(seen)) = (&finished, seen) {
+            self.tell_the_rest(&seen).await;
+            printer.note(&format!("{} was not finished\n\n", seen.run));
         }
+        finished
+    }
+
+    /// Who is asked about held steps.
+    fn approver(&self, screen: Option<Arc<Live>>) -> Option<Box<dyn Approver + 'c>> {
+        let (runtime, printer) = (&self.opened.runtime, self.context.printer.clone());
+        if self.may_ask() {
+            return Some(Box::new(Prompt::new(runtime, printer, screen)));
+        }
+        let words = self.stand_in?;
+        Some(Box::new(StandIn::new(runtime, printer, screen, words)))
     }
 
     /// Writes the events that a failed run had recorded and not told of, so that a stream ends as its chain does.
@@ -152,7 +169,7 @@ impl<'c> Session<'c> {
     }
 
     /// Says how the run stands.
-    async fn conclude(&self, finished: Finished) -> Result<Exit, Error> {
+    pub async fn conclude(&self, finished: Finished) -> Result<Exit, Error> {
         let report = self.opened.runtime.report(finished.run).await?;
         let printer = &self.context.printer;
         let asks = summary::asks(self.context, &report);
@@ -172,7 +189,8 @@ impl<'c> Session<'c> {
         Ok(self.exit(finished.status, &report))
     }
 
-    fn exit(&self, status: RunStatus, report: &RunReport) -> Exit {
+    /// How the command ends; says aloud that the chain is broken, if it is.
+    pub fn exit(&self, status: RunStatus, report: &RunReport) -> Exit {
         if report.verified {
             return Exit::of(status);
         }

@@ -57,7 +57,7 @@ codes! {
     TERMINAL_TWICE = "CM0123": "`terminal` names a step twice.";
     STEP_TWICE = "CM0124": "Two steps have one name.";
     LOOP_NOT_BACK = "CM0125": "A loop edge leads to a step that its source does not wait for.";
-    LOOPS_OVERLAP = "CM0126": "Two loops share steps, and neither is inside the other.";
+    LOOPS_OVERLAP = "CM0126": "Two loops share steps, and neither is inside the other; or they wait for each other.";
     BAD_CONDITION = "CM0127": "A condition is not in the language of conditions.";
     OUTPUT_NOT_THERE = "CM0128": "A condition looks at the output of a step that cannot have run by then.";
     ENTRY_UNKNOWN_STEP = "CM0129": "`entry` names a step that does not exist.";

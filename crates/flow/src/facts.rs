@@ -95,3 +95,6 @@ fn text(output: &Value) -> Cow<'_, Value> {
         other => Cow::Owned(Value::String(other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests;

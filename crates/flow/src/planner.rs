@@ -1,6 +1,8 @@
 //! What may run next, computed from what has ended. Knows no time and performs nothing.
 
-use crate::plan::{Plan, StepPlan, When};
+mod back;
+
+use crate::plan::{Plan, StepPlan};
 use crate::route::Routing;
 use comity_core::ReasonCode;
 use std::collections::VecDeque;
@@ -49,8 +51,9 @@ pub enum RunVerdict {
 ///
 /// - A step runs when every edge to it is decided and one of them was followed, however the steps beside
 ///   it stand. With none followed it is skipped.
-/// - A loop runs its body again, from its first step, each time its last step's end says so. What leads
-///   out of the body waits until the loop is over.
+/// - A loop runs its body again, from its first step, each time its last step's end says so, once nothing
+///   else in the body is under way or may still begin. What leads out of the body waits until the loop, and
+///   any other with the same body, is over.
 #[derive(Clone, Debug)]
 pub struct Planner<'p> {
     plan: &'p Plan,
@@ -62,6 +65,8 @@ pub struct Planner<'p> {
     ready: Vec<usize>,
     /// Steps that are ready or running.
     busy: usize,
+    /// Loops that are to go back.
+    due: usize,
     waiting: usize,
     replans: u32,
 }
@@ -76,8 +81,6 @@ struct Progress {
     followed: usize,
     /// Which pass this is, from 0.
     iteration: u32,
-    /// The loop whose end began this pass, if this step is where it goes back to.
-    again: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +107,10 @@ struct LoopState {
     /// How often it went back.
     turns: u32,
     over: bool,
+    /// Its last step said to go back. That waits for what else is under way in its body.
+    due: bool,
+    /// It began the pass that its first step is in.
+    went: bool,
 }
 
 /// A step that has just ended, and where that leads.
@@ -122,16 +129,16 @@ impl<'p> Planner<'p> {
             open: step.incoming.len(),
             followed: 0,
             iteration: 0,
-            again: None,
         };
         let mut planner = Self {
             plan,
             steps: plan.steps().iter().map(progress).collect(),
             edges: vec![EdgeState::Open; plan.edges().len()],
             loops: vec![LoopState::default(); plan.loops().len()],
-            exits: exits(plan),
+            exits: back::exits(plan),
             ready: Vec::new(),
             busy: 0,
+            due: 0,
             waiting: 0,
             replans: 0,
         };
@@ -143,8 +150,12 @@ impl<'p> Planner<'p> {
         planner
     }
 
-    /// Takes the steps that became ready since the last call; from now on they count as running.
+    /// Takes the steps that became ready since the last call; from now on they count as running. Loops that
+    /// are to go back and may do so now, and not before: so what was skipped can still be asked about.
     pub fn ready(&mut self) -> Vec<usize> {
+        while let Some(place) = self.next_back() {
+            self.go_back(place);
+        }
         let ready = std::mem::take(&mut self.ready);
         ready.iter().for_each(|step| self.set(*step, Stage::Running));
         ready
@@ -187,9 +198,9 @@ impl<'p> Planner<'p> {
         }
     }
 
-    /// How the run stands; `None` while a step is ready or running.
+    /// How the run stands; `None` while a step is ready or running, or a loop may go back.
     pub fn verdict(&self) -> Option<RunVerdict> {
-        if self.busy > 0 {
+        if self.busy > 0 || self.next_back().is_some() {
             return None;
         }
         if self.waiting > 0 {
@@ -247,14 +258,18 @@ impl<'p> Planner<'p> {
     }
 
     /// The steps whose outputs a step is given, ascending: those that led to it, and in a further pass of
-    /// a loop the one that went back to it.
+    /// a loop those that went back to it.
     pub fn context(&self, step: usize) -> Vec<usize> {
         let Some(planned) = self.plan.step(step) else { return Vec::new() };
         let followed = |edge: &&usize| self.edges.get(**edge) == Some(&EdgeState::Followed);
         let source = |edge: &usize| self.plan.edges().get(*edge).map(|edge| edge.from);
         let mut from: Vec<usize> = planned.incoming.iter().filter(followed).filter_map(source).collect();
-        let again = self.steps.get(step).and_then(|progress| progress.again);
-        from.extend(again.and_then(|place| self.plan.loops().get(place)).map(|again| again.from));
+        if self.iteration(step) > 0 {
+            let loops = self.plan.loops().iter().zip(&self.loops);
+            from.extend(
+                loops.filter(|(again, state)| again.to == step && state.went).map(|(again, _)| again.from),
+            );
+        }
         from.sort_unstable();
         from.dedup();
         from
@@ -268,7 +283,7 @@ impl<'p> Planner<'p> {
             self.set(step, Stage::Ended(fate));
             let Some(planned) = self.plan.step(step) else { continue };
             if let Some(again) = routing.and_then(|routing| routing.back) {
-                self.go_back(again);
+                self.ask_back(again);
                 continue;
             }
             self.replans += u32::from(routing.is_some_and(|routing| routing.named));
@@ -298,7 +313,7 @@ impl<'p> Planner<'p> {
         skipped
     }
 
-    /// Decides an edge, unless it has to wait for a loop to be over. Returns its target if that was the
+    /// Decides an edge, once, unless it has to wait for a loop to be over. Returns its target if that was the
     /// last thing the target waited for.
     fn decide(&mut self, edge: usize, follows: bool) -> Option<usize> {
         let leaves = self.exits.get(edge).map(Vec::as_slice).unwrap_or_default();
@@ -307,7 +322,12 @@ impl<'p> Planner<'p> {
             true => EdgeState::Dead,
             false => EdgeState::Parked(follows),
         };
-        *self.edges.get_mut(edge)? = state;
+        let slot = self.edges.get_mut(edge)?;
+        // A step that ends two loops lets go of what both held back only once.
+        if matches!(slot, EdgeState::Followed | EdgeState::Dead) {
+            return None;
+        }
+        *slot = state;
         if matches!(state, EdgeState::Parked(_)) {
             return None;
         }
@@ -316,62 +336,6 @@ impl<'p> Planner<'p> {
         progress.open = progress.open.saturating_sub(1);
         progress.followed += usize::from(follows);
         (progress.open == 0 && progress.stage == Stage::Blocked).then_some(to)
-    }
-
-    /// A loop is over. Returns the edges that were held back by it.
-    fn conclude(&mut self, place: usize) -> Vec<(usize, bool)> {
-        if let Some(state) = self.loops.get_mut(place) {
-            state.over = true;
-        }
-        let parked =
-            self.edges.iter().zip(&self.exits).enumerate().filter_map(|(edge, (state, exits))| match state {
-                EdgeState::Parked(follows) if exits.contains(&place) => Some((edge, *follows)),
-                _ => None,
-            });
-        parked.collect()
-    }
-
-    /// Runs the body of a loop again.
-    fn go_back(&mut self, place: usize) {
-        let Some(again) = self.plan.loops().get(place) else { return };
-        self.replans += u32::from(matches!(again.when, When::Routed));
-        if let Some(state) = self.loops.get_mut(place) {
-            state.turns += 1;
-        }
-        let inner = |body: &[usize]| body.len() < again.body.len() && is_within(body, &again.body);
-        for (other, state) in self.plan.loops().iter().zip(&mut self.loops) {
-            if inner(&other.body) {
-                *state = LoopState::default();
-            }
-        }
-        for (edge, state) in self.plan.edges().iter().zip(&mut self.edges) {
-            if again.body.binary_search(&edge.from).is_ok() {
-                *state = EdgeState::Open;
-            }
-        }
-        for step in again.body.iter().copied() {
-            self.rewind(step);
-        }
-        if let Some(progress) = self.steps.get_mut(again.to) {
-            progress.again = Some(place);
-        }
-        // Invariant: everything that leads to the first step from outside was decided in the first pass.
-        self.make_ready(again.to);
-    }
-
-    /// Puts a step back to before it began, in its next pass.
-    fn rewind(&mut self, step: usize) {
-        let Some(planned) = self.plan.step(step) else { return };
-        let states = planned.incoming.iter().filter_map(|edge| self.edges.get(*edge).copied());
-        let (mut open, mut followed) = (0, 0);
-        for state in states {
-            open += usize::from(matches!(state, EdgeState::Open | EdgeState::Parked(_)));
-            followed += usize::from(state == EdgeState::Followed);
-        }
-        if let Some(progress) = self.steps.get_mut(step) {
-            let iteration = progress.iteration.saturating_add(1);
-            *progress = Progress { stage: Stage::Blocked, open, followed, iteration, again: None };
-        }
     }
 
     /// Whether a step to which every edge is decided runs; otherwise why not.
@@ -424,28 +388,6 @@ fn cause(fate: Fate) -> Option<Cause> {
         Fate::Failed(reason) => Some(Cause::Failed(reason)),
         Fate::Skipped(cause) => Some(cause),
     }
-}
-
-/// For each edge the loops it leads out of: its source is in the body, its target is not.
-fn exits(plan: &Plan) -> Vec<Vec<usize>> {
-    if plan.loops().is_empty() {
-        return Vec::new();
-    }
-    let leaves = |edge: &crate::plan::EdgePlan| {
-        let inside = |body: &[usize], step: usize| body.binary_search(&step).is_ok();
-        let out = plan
-            .loops()
-            .iter()
-            .enumerate()
-            .filter(|(_, again)| inside(&again.body, edge.from) && !inside(&again.body, edge.to));
-        out.map(|(place, _)| place).collect()
-    };
-    plan.edges().iter().map(leaves).collect()
-}
-
-/// Whether every step of one body is in another. Both are ascending.
-fn is_within(body: &[usize], other: &[usize]) -> bool {
-    body.iter().all(|step| other.binary_search(step).is_ok())
 }
 
 #[cfg(test)]

@@ -177,3 +177,6 @@ fn holds(
         Lost { reason: ReasonCode::ConditionUndecided, message }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,9 +97,6 @@ fn join(there: &mut Cell, cell: Cell, rule: Merge) {
     match (there, cell) {
         (Cell::All(values), Cell::All(more)) => values.extend(more),
         (Cell::One { at, confidence, value }, Cell::One { at: later, confidence: surer, value: other }) => {
-            if *at == later {
-                return;
-            }
             let newer = later > *at;
             let wins = match rule {
                 Merge::Overwrite | Merge::Append => newer,
@@ -120,9 +117,16 @@ fn join(there: &mut Cell, cell: Cell, rule: Merge) {
     }
 }
 
-/// Joins truth values; anything else than `true` counts as not true.
+/// Joins truth values; anything else than `true` counts as not true. What was written last does not tell what
+/// was joined before: of two cells with one writer in common each may know of writers that the other does not.
 fn logical(at: &mut Written, value: &mut Value, later: Written, other: &Value, join: fn(bool, bool) -> bool) {
+    if *at == later && value == other {
+        return;
+    }
     let truth = |value: &Value| value == &Value::Bool(true);
     *value = Value::Bool(join(truth(value), truth(other)));
     *at = (*at).max(later);
 }
+
+#[cfg(test)]
+mod tests;

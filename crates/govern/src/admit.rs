@@ -348,8 +348,9 @@ impl Asking<'_> {
     fn past(&self, state: PastState, seq: u64, hold: Amounts) -> Past {
         let fresh = Past::new(&StepRef::of(&self.step, self.attempt), seq);
         let before = self.run().recall(self.step.id);
-        let (spent, failures) = before.map_or((Amounts::ZERO, 0), |past| (past.spent, past.failures));
-        Past { attempt: self.attempt, state, hold, spent, failures, ..fresh }
+        let before = before.unwrap_or_else(|| fresh.clone());
+        let Past { spent, done, failures, .. } = before;
+        Past { attempt: self.attempt, state, hold, spent, done, failures, ..fresh }
     }
 }
 

@@ -212,6 +212,7 @@ impl Gate {
         let past = run.recall(step).ok_or(Error::NotUnknown(step))?;
         let PastState::Unknown(..) = past.state else { return Err(Error::NotUnknown(step)) };
         let record = self.entry_at(run, past.act).await?;
+        let container = record.entry.step.as_ref().is_some_and(|step| step.kind.is_container());
         let kind = match answer {
             Answer::Happened(_) => EntryKind::Happened,
             Answer::NotHappened => EntryKind::NotHappened,
@@ -241,6 +242,10 @@ impl Gate {
         let receipt = run.commit(Vec::new(), ops).await?;
         let receipt = receipt.map_err(|refused| Error::of_refusal(run.id(), &refused))?;
         let seq = receipt.entries.first().map_or(0, |(seq, _)| *seq);
+        if kind != EntryKind::NotHappened {
+            let most = if past.parent.is_some() { past.part } else { spent };
+            run.count_done(past.parent, &past.own(container, &most));
+        }
         let state = match answer {
             Answer::Happened(_) => PastState::Settled(seq),
             Answer::NotHappened => PastState::Retry,

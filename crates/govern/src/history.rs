@@ -31,6 +31,8 @@ pub struct Past {
     pub nested: Amounts,
     /// What it has cost since it was first begun, or last failed.
     pub spent: Amounts,
+    /// What steps nested in it that have ended came to, however deeply, since then: they are not done again.
+    pub done: Amounts,
     /// The moment it waits for before it begins, or is tried again.
     pub due: Option<Timestamp>,
     /// Whether its last admission rested on a person's yes.
@@ -40,6 +42,16 @@ pub struct Past {
 }
 
 impl Past {
+    /// What the step itself came to, beside those nested in it, when it ended at this cost.
+    pub(crate) fn own(&self, container: bool, cost: &Amounts) -> Amounts {
+        let own = Amounts { millis: 0, ..*cost };
+        if container {
+            own.min(&Amounts { steps: 1, ..Amounts::ZERO })
+        } else {
+            own.saturating_sub(&self.done)
+        }
+    }
+
     /// What is known of a step when it is first heard of.
     pub(crate) fn new(step: &StepRef, act: u64) -> Self {
         Self {
@@ -54,6 +66,7 @@ impl Past {
             part: Amounts::ZERO,
             nested: Amounts::ZERO,
             spent: Amounts::ZERO,
+            done: Amounts::ZERO,
             due: None,
             cleared: false,
             failures: 0,
@@ -111,6 +124,15 @@ pub enum Answer {
     Abandon,
 }
 
+/// Adds what an ended step itself came to to every step around it.
+pub(crate) fn count_done(steps: &mut HashMap<StepId, Past>, parent: Option<StepId>, own: &Amounts) {
+    let mut here = parent.filter(|_| !own.is_zero());
+    while let Some(past) = here.and_then(|step| steps.get_mut(&step)) {
+        past.done = past.done.checked_add(own).unwrap_or(Amounts::UNLIMITED);
+        here = past.parent;
+    }
+}
+
 /// A run's entries, folded.
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -144,10 +166,19 @@ impl History {
         past.attempt = past.attempt.max(step.attempt);
         let cost = entry.usage.or(entry.used).unwrap_or_default();
         past.spent = past.spent.checked_add(&cost).unwrap_or(Amounts::UNLIMITED);
+        let own = match entry.kind {
+            EntryKind::Settled | EntryKind::Failed => past.own(step.kind.is_container(), &cost),
+            // What a nested step may have spent was set aside for it, and counted as spent.
+            EntryKind::Happened | EntryKind::Abandoned => {
+                let most = if step.parent.is_some() { past.part } else { cost };
+                past.own(step.kind.is_container(), &most)
+            }
+            _ => Amounts::ZERO,
+        };
         match entry.kind {
             EntryKind::Failed => {
                 past.failures += 1;
-                past.spent = Amounts::ZERO;
+                (past.spent, past.done) = (Amounts::ZERO, Amounts::ZERO);
             }
             EntryKind::Scheduled => past.due = entry.expires.map(Timestamp::from_millis),
             EntryKind::Admitted => {
@@ -182,6 +213,7 @@ impl History {
             | EntryKind::Closed => past.state,
         };
         self.pass_up(step.parent, entry, before, after);
+        count_done(&mut self.steps, step.parent, &own);
     }
 
     /// Who is under way, and who waits for a moment.

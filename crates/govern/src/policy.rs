@@ -77,8 +77,8 @@ impl Policy {
         }
     }
 
-    /// What holds where both hold: of each limit the stricter one. The caps of accounts, the run's own time
-    /// and the breaker stay as they are here: `other` has an account and a deadline of its own.
+    /// What holds where both hold: of each limit the stricter one. The caps of accounts and the run's own
+    /// time stay as they are here: `other` has a hold and a time of its own.
     pub fn stricter(&self, other: &Self) -> Self {
         fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
             one.into_iter().chain(other).min()
@@ -89,6 +89,11 @@ impl Policy {
             max_risk_tier: self.max_risk_tier.min(other.max_risk_tier),
             human_approval_tier: least(self.human_approval_tier, other.human_approval_tier),
             approval_timeout: self.approval_timeout.min(other.approval_timeout),
+            breaker: BreakerPolicy {
+                threshold: self.breaker.threshold.min(other.breaker.threshold),
+                window: self.breaker.window.max(other.breaker.window),
+                open: self.breaker.open.max(other.breaker.open),
+            },
             ..self.clone()
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::gate::Inner;
-use crate::history::{History, Past, PastState};
+use crate::history::{History, Past, PastState, count_done};
 use crate::outcome::{Approval, Asked};
 use crate::policy::Policy;
 use crate::scope::Rules;
@@ -231,6 +231,27 @@ impl Run {
     /// What a step has cost since it was first begun, or last failed.
     pub fn spent_on(&self, step: StepId) -> Amounts {
         self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.spent)
+    }
+
+    /// How often a step has failed.
+    pub fn failures(&self, step: StepId) -> u32 {
+        self.state().steps.get(&step).map_or(0, |past| past.failures)
+    }
+
+    /// What steps nested in a step that have ended came to, since it was first begun or last failed: they
+    /// are not done again when it is gone on with.
+    pub fn done_in(&self, step: StepId) -> Amounts {
+        self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.done)
+    }
+
+    /// A step has begun: it is known from here on, if it was not before.
+    pub(crate) fn note_begun(&self, step: &StepRef, act: u64) {
+        self.state().steps.entry(step.id).or_insert_with(|| Past::new(step, act));
+    }
+
+    /// A step nested in `parent` has ended, and came to this much itself.
+    pub(crate) fn count_done(&self, parent: Option<StepId>, own: &Amounts) {
+        count_done(&mut self.state().steps, parent, own);
     }
 
     /// Takes note of whom a person is asked about.

@@ -182,6 +182,8 @@ impl Settlement {
         self.began = clock.monotonic();
         if self.stage == Stage::Admitted {
             self.stage = Stage::Begun;
+            // Steps nested in it will want to tell it what they came to.
+            self.run.note_begun(&self.step, self.act.unwrap_or_default());
         }
         let deadline = self.began.saturating_add(self.time);
         let failures = self.run.recall(self.step.id).map_or(0, |past| past.failures);
@@ -366,6 +368,10 @@ impl Settlement {
         let before = self.run.recall(self.step.id).unwrap_or_else(|| fresh.clone());
         let failed = matches!(state, PastState::Failed(..));
         let failures = before.failures + u32::from(failed);
+        if failed || matches!(state, PastState::Settled(_)) {
+            let own = before.own(self.step.kind.is_container(), cost);
+            self.run.count_done(self.step.parent, &own);
+        }
         let spent =
             if failed { Amounts::ZERO } else { before.spent.checked_add(cost).unwrap_or(Amounts::UNLIMITED) };
         let past = Past {
@@ -373,7 +379,9 @@ impl Settlement {
             state,
             hold: if holds { self.hold } else { Amounts::ZERO },
             nested: if holds { self.purse.nested() } else { Amounts::ZERO },
+            part: if stays && self.parent.is_some() { self.part() } else { Amounts::ZERO },
             spent,
+            done: if failed { Amounts::ZERO } else { before.done },
             cleared: self.cleared,
             failures,
             ..fresh

@@ -45,6 +45,12 @@ impl Bundle {
         Ok(bundle)
     }
 
+    /// Whether a model is asked anywhere in it.
+    pub fn has_agents(&self) -> bool {
+        let plans = std::iter::once(&self.root).chain(self.inner.values().map(|inner| &inner.plan));
+        plans.flat_map(|plan| plan.steps()).any(|step| step.kind.step == StepKind::AgentTurn)
+    }
+
     /// The sources of the files that are named, by path.
     pub fn sources(&self) -> BTreeMap<String, String> {
         self.inner.iter().map(|(path, inner)| (path.clone(), inner.source.clone())).collect()
@@ -113,6 +119,11 @@ impl Bundle {
                 text: source.clone(),
                 invalid,
             })?;
+            if compiled.policy().budget_seconds.is_some() {
+                // Steps inside draw their time from the step around them: nothing would keep this.
+                let why = "has `budget_seconds`, which is not kept inside another workflow: use `timeout_s`";
+                return Err(fail(why.to_owned()));
+            }
             let compiled = Arc::new(compiled);
             let known = Inner { plan: Arc::clone(&compiled), source };
             above.push(inner.clone());

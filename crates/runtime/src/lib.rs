@@ -11,6 +11,7 @@ mod pinned;
 mod report;
 mod runner;
 mod runtime;
+mod stored;
 mod system;
 mod tail;
 pub mod view;
@@ -28,7 +29,8 @@ pub use describe::describe;
 pub use error::Error;
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
-pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check};
+pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
+pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
 
 use comity_core::KindSpec;

@@ -98,14 +98,14 @@ impl Fold {
     fn add(&mut self, record: &Record) -> Result<(), comity_ledger::Error> {
         let Some(event) = self.events.read(record)? else { return Ok(()) };
         let Some(step) = record.entry.step.as_ref() else { return Ok(()) };
+        // A try that may be made again asks nobody.
+        let retry = event.kind == EventKind::StepUnknown && step.idempotent;
+        let event = if retry { Event { kind: EventKind::StepCancelled, ..event } } else { event };
         if step.parent.is_some() {
             self.note_nested(event, record.entry.expires);
             return Ok(());
         }
         let Ok(ordinal) = usize::try_from(step.ordinal) else { return Ok(()) };
-        // A try that may be made again asks nobody.
-        let retry = event.kind == EventKind::StepUnknown && step.idempotent;
-        let event = if retry { Event { kind: EventKind::StepCancelled, ..event } } else { event };
         self.note(ordinal, event, record.entry.expires);
         Ok(())
     }
@@ -167,7 +167,8 @@ impl Fold {
         };
         let ends: Vec<usize> =
             if passed { (0..self.steps.len()).filter(ends).collect() } else { self.plan.terminal().to_vec() };
-        let settled = ends.iter().filter_map(|ordinal| {
+        // What a step left behind in an earlier pass of a loop is not what it came to.
+        let settled = ends.iter().filter(|ordinal| is(ordinal, "settled")).filter_map(|ordinal| {
             let output = self.outputs.get(*ordinal)?.clone()?;
             Some((self.plan.step(*ordinal)?.name.to_string(), output))
         });

@@ -7,7 +7,7 @@ use crate::bundle::Bundle;
 use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
-use comity_core::{Amounts, BoxFuture, Step, StepId};
+use comity_core::{Amounts, BoxFuture, MicroUsd, Step, StepId};
 use comity_flow::{Forecast, Plan, StepPlan, StepRunner};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
@@ -113,6 +113,22 @@ impl Runner {
         &self.plan
     }
 
+    /// The first workflow, this one or one inside it, that may cost more than its file lets it be forecast
+    /// to cost: what it may cost, and the most its file allows.
+    pub fn dearer(&self, task: &str) -> Option<(MicroUsd, MicroUsd)> {
+        let over = self.plan.control().max_forecast.and_then(|most| {
+            let wanted = MicroUsd::new(self.forecast(task).most.micro_usd);
+            (wanted > most).then_some((wanted, most))
+        });
+        let inner = || {
+            self.ready.iter().find_map(|ready| match &ready.doer {
+                Doer::Flow(inner) => inner.dearer(task),
+                Doer::Adapter(_) | Doer::Agent(..) | Doer::Timer => None,
+            })
+        };
+        over.or_else(inner)
+    }
+
     /// What the plan may cost, when it is about `task`. What agents are told by others is not known before.
     pub fn forecast(&self, task: &str) -> Forecast {
         let input = Input::new(json!({"context": {}, "task": task}));
@@ -139,14 +155,17 @@ impl Runner {
     }
 
     /// The most the whole plan can cost: every step with all its tries and passes, and at most what its own
-    /// policy lets it spend.
-    fn bound(&self) -> Amounts {
+    /// policy lets it spend. Of a walk that is gone on with, `done` came of steps that have ended, and
+    /// `spent` is what was booked: a try that was lost is made again, and its policy allows no more for it.
+    fn bound(&self, done: &Amounts, spent: &Amounts) -> Amounts {
         let mut sum = Amounts::ZERO;
         for (ordinal, (step, ready)) in self.plan.steps().iter().zip(&self.ready).enumerate() {
             let most = doer::times(&ready.bound, self.tries(ordinal, step));
             sum = sum.checked_add(&most).unwrap_or(Amounts::UNLIMITED);
         }
-        Amounts { millis: 0, ..sum.min(&self.plan.policy().caps()) }
+        let spent = Amounts { steps: done.steps, millis: 0, ..*spent };
+        let allowed = self.plan.policy().caps().saturating_sub(&spent);
+        Amounts { millis: 0, ..sum.saturating_sub(done).min(&allowed) }
     }
 
     /// How often a step may be done at most.
@@ -175,13 +194,15 @@ impl Runner {
     /// What the step may still cost: a step that goes on keeps to what it was given once.
     fn rest(&self, scope: &Scope, id: StepId, step: (&StepPlan, &Ready), input: &Input) -> Amounts {
         let (plan, ready) = step;
-        let bound = Self::most(plan, ready, input);
-        if !plan.kind.step.is_container() {
-            return bound;
-        }
-        let spent = scope.run().spent_on(id);
+        let run = scope.run();
         // Being gone on with is a step of its own; what was done before is not done again.
-        Amounts { steps: bound.steps, ..bound.saturating_sub(&spent) }
+        match &ready.doer {
+            Doer::Agent(agent, tools) => {
+                doer::agent_bound(agent, tools, plan, input).saturating_sub(&run.done_in(id))
+            }
+            Doer::Flow(inner) => doer::flow_bound(inner, &run.done_in(id), &run.spent_on(id)),
+            Doer::Adapter(_) | Doer::Timer => ready.bound,
+        }
     }
 }
 
@@ -212,7 +233,14 @@ impl StepRunner for Runner {
             contract: ready.contract,
             endpoint: Arc::clone(&ready.endpoint),
             bound: self.rest(scope, id, (plan, ready), input),
-            timeout: plan.timeout,
+            timeout: match &ready.doer {
+                // A workflow has its own time inside another, too.
+                Doer::Flow(inner) => {
+                    let own = inner.plan.policy().timeout;
+                    Some(plan.timeout.map_or(own, |timeout| timeout.min(own)))
+                }
+                Doer::Adapter(_) | Doer::Agent(..) | Doer::Timer => plan.timeout,
+            },
             input: Arc::clone(&input.bytes),
         }
     }

@@ -10,8 +10,7 @@ use crate::{kinds, specs, tail};
 use comity_adapter::{ADAPTERS, AdapterKind};
 use comity_api::Event;
 use comity_core::{
-    Amounts, ApprovalId, BoxFuture, Clock, MicroUsd, Namespace, Principal, RunId, StepId, Tenant,
-    TraceContext,
+    Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant, TraceContext,
 };
 use comity_flow::{Approver, Drive, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
@@ -85,11 +84,10 @@ pub struct Finished {
     pub status: RunStatus,
 }
 
-/// What of a run was told before: the entries up to here, and what they cost.
-#[derive(Default)]
+/// What of a run was told before: the entries up to here, and what is known from them.
 struct Told {
     next: u64,
-    spent: Amounts,
+    events: Events,
 }
 
 /// A store, a gate, and the sign that this process is alive.
@@ -162,7 +160,8 @@ impl Runtime {
         };
         let run = self.gate.open(opening).await?;
         setup.place(&run);
-        self.work(run, plan, runner, &setup.task, Told::default(), hooks).await
+        let told = Told { next: 0, events: Events::new(Arc::clone(&plan)) };
+        self.work(run, plan, runner, &setup.task, told, hooks).await
     }
 
     /// Goes on with a run where its last entry left it.
@@ -211,7 +210,7 @@ impl Runtime {
             Some((name, ..)) => Some(self.named(id, &cell, &plan, name).await?),
             None => None,
         };
-        let told = Told { next: cell.next_seq, spent: self.spent(id).await? };
+        let told = Told { next: cell.next_seq, events: self.known(id, &cell, &plan).await? };
         let run = self.gate.take_over(id, &cell, &self.principal, self.owner.name()).await?;
         setup.place(&run);
         if let (Some(step), Some((_, answer, comment))) = (answered, answer)
@@ -257,6 +256,13 @@ impl Runtime {
         let own = || Some(StepId::derive(id, None, ordinal(plan, name)?, 0));
         let no = || Error::NoStep { run: id, step: name.to_owned() };
         found.map(|(step, _)| step).or_else(own).ok_or_else(no)
+    }
+
+    /// What the next events of a run build on: what it has cost, and the names of nested steps.
+    async fn known(&self, id: RunId, cell: &RunCell, plan: &Arc<Plan>) -> Result<Events, Error> {
+        let mut events = Events::after(Arc::clone(plan), self.spent(id).await?);
+        comity_ledger::read(self.store(), cell, |record| events.step_name(&record).map(drop)).await?;
+        Ok(events)
     }
 
     /// What a run has cost so far.
@@ -334,8 +340,7 @@ impl Runtime {
         let runner = runner.telling(early);
         let walk = pin!(self.walk(&run, &plan, &runner, task, approver, stop));
         let Some(out) = events else { return walk.await };
-        let reader = Events::after(Arc::clone(&plan), told.spent);
-        let follow = tail::follow(self.store(), self.tenant(), id, told.next, reader, &out);
+        let follow = tail::follow(self.store(), self.tenant(), id, told.next, told.events, &out);
         match select(walk, pin!(follow)).await {
             Either::Left((finished, follow)) => {
                 let finished = finished?;
@@ -417,9 +422,12 @@ pub(crate) fn built(request: &Request) -> Result<Runner, Error> {
 
 /// Errors when a workflow may cost more than its own file lets it be forecast to cost.
 fn affordable(runner: &Runner, task: &str) -> Result<(), Error> {
-    let Some(most) = runner.plan().control().max_forecast else { return Ok(()) };
-    let wanted = MicroUsd::new(runner.forecast(task).most.micro_usd);
-    if wanted > most { Err(Error::Forecast { wanted, most }) } else { Ok(()) }
+    runner.dearer(task).map_or(Ok(()), |(wanted, most)| Err(Error::Forecast { wanted, most }))
+}
+
+/// Whether a workflow, or one that it names, asks a model.
+pub fn has_agents(request: &Request) -> Result<bool, Error> {
+    Ok(Bundle::gather(&request.source, &kinds(), &request.read)?.has_agents())
 }
 
 fn status(walked: &Walked) -> RunStatus {

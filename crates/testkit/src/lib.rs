@@ -1,7 +1,8 @@
-//! For development only: workloads, random conditions, fuzz targets, and the seeded simulator.
+//! For development only: workloads, cases of compatibility, random conditions, fuzz targets, and the seeded simulator.
 //!
 //! No other room may use this one outside its tests. Start with [`flows`] and [`house`], then [`sim`].
 
+pub mod cases;
 pub mod conditions;
 pub mod fixture;
 pub mod flows;

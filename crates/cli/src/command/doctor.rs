@@ -192,14 +192,14 @@ fn keys(facts: &Facts) -> Finding {
     if facts.keys.is_empty() {
         return note(
             "keys",
-            "no provider key: native agents use the sandbox".to_owned(),
+            "no provider key: agents use the sandbox".to_owned(),
             "nothing to do: this build calls no model of a provider",
         );
     }
     note(
         "keys",
-        format!("{} set; native agents of this build run on the sandbox all the same", facts.keys.join(", ")),
-        "nothing to do: the key is not read",
+        format!("{} set; this build has no provider but the sandbox", facts.keys.join(", ")),
+        "pass `--sandbox` to runs with agents, or set COMITY_SANDBOX=1: they do not start without it",
     )
 }
 

@@ -5,6 +5,7 @@ use crate::context::{Context, Database, must_exist};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
+use crate::provider;
 use crate::session::{Session, Work};
 use comity_runtime::{Answer, Ruling};
 
@@ -19,6 +20,7 @@ pub fn perform(context: &Context, args: Resume) -> Result<Exit, Error> {
     context.block_on(async {
         let opened = context.open(Database::Existing)?;
         must_exist(&opened.runtime, run).await?;
+        provider::announce(context, opened.runtime.has_agents(run).await?)?;
         let comment = args.comment.unwrap_or_default();
         if let Some(ruling) = ruling {
             opened.runtime.rule(run, args.step.as_deref(), ruling, &comment).await?;

@@ -5,6 +5,7 @@ use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
+use crate::provider;
 use crate::session::{Session, Work};
 use comity_runtime::{Plan, Request};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub fn perform(context: &Context, args: Run) -> Result<Exit, Error> {
     let request = files::request(&args.flow, task)?;
     // A file that is wrong shall not leave a database behind.
     let plan = check(&request)?;
+    provider::announce(context, comity_runtime::has_agents(&request)?)?;
     let names = plan.steps().iter().map(|step| step.name.to_string()).collect();
     context.block_on(async {
         let opened = context.open(Database::Made)?;

@@ -3,7 +3,7 @@
 mod at;
 mod details;
 mod entries;
-mod steps;
+pub mod steps;
 
 pub use steps::named;
 

@@ -22,8 +22,13 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
         Format::Text => printer.out(&shown(printer, &report)),
         Format::Json | Format::Ndjson => printer.json(&report),
     }
+    Ok(conclude(printer, &report))
+}
+
+/// Says aloud that the ledger is broken, if it is. Returns how the command ends.
+pub fn conclude(printer: &Printer, report: &VerifyReport) -> Exit {
     if report.valid {
-        return Ok(Exit::Done);
+        return Exit::Done;
     }
     let label = printer.paint(Stream::Err, Tone::Bad, "error:");
     let fault = one_line(report.fault.as_deref().unwrap_or_default());
@@ -31,10 +36,11 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
         "{label} the ledger is not as it was written: {fault}\n\nhint: keep a copy of the file as it is; what \
          was recorded before the first bad entry can still be read with `comity trace RUN`\n"
     ));
-    Ok(Exit::LedgerBroken)
+    Exit::LedgerBroken
 }
 
-fn shown(printer: &Printer, report: &VerifyReport) -> String {
+/// What was found, for people.
+pub fn shown(printer: &Printer, report: &VerifyReport) -> String {
     let mut counts = format!(
         "{}, {}, {}",
         count(report.runs, "run"),

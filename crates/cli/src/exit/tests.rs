@@ -25,6 +25,8 @@ fn every_error_has_its_exit_and_code() {
         (Error::NotText(path()), 3, "CM0205"),
         (Error::TaskTooLarge { bytes: 2, limit: 1 }, 2, "CM0206"),
         (Error::NoDatabase(path()), 1, "CM0210"),
+        (Error::NothingToTamper, 1, "CM0283"),
+        (Error::NoProvider("OPENAI_API_KEY"), 2, "CM0209"),
         (Error::Config { file: why(), line: 1, column: 1, what: why() }, 3, "CM0290"),
         (Error::Variable { name: "COMITY_COLOR", what: why() }, 2, "CM0291"),
         (Error::Exists(path()), 1, "CM0292"),

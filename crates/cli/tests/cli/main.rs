@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod failing;

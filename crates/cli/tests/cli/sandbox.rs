@@ -6,8 +6,9 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What would make the program behave another way here than elsewhere.
-const CLEARED: [&str; 13] = [
+const CLEARED: [&str; 15] = [
     "ANTHROPIC_API_KEY",
+    "CI",
     "CLICOLOR_FORCE",
     "COLUMNS",
     "COMITY_COLOR",
@@ -15,6 +16,7 @@ const CLEARED: [&str; 13] = [
     "COMITY_DURABILITY",
     "COMITY_NO_INPUT",
     "COMITY_OUTPUT",
+    "COMITY_SANDBOX",
     "LC_ALL",
     "NOTICE_MAILER",
     "NO_COLOR",

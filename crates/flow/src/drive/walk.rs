@@ -73,7 +73,8 @@ impl<'d> Walk<'d> {
         let mut ready = VecDeque::new();
         loop {
             ready.extend(self.planner.ready());
-            while self.under_way.len() < WIDEST
+            // Whoever waits for a person or a moment keeps nobody from beginning.
+            while self.under_way.len() - self.idle < WIDEST
                 && let Some(ordinal) = ready.pop_front()
             {
                 self.begin(ordinal).await?;
@@ -242,7 +243,7 @@ impl<'d> Walk<'d> {
         let drive = self.drive;
         let iteration = self.planner.iteration(ordinal);
         let id = drive.scope.step_id(u32::try_from(ordinal).unwrap_or(u32::MAX), iteration);
-        let Some(due) = patience::next_try(planned, id, ended) else {
+        let Some(due) = patience::next_try(planned, id, ended, drive.scope.run().failures(id)) else {
             let passed = patience::passes_over(planned, ended.reason);
             let fate = if passed { PASSED } else { Fate::Failed(ended.reason) };
             return self.end(ordinal, fate, None).await;

@@ -1,5 +1,7 @@
 //! Ways back: loop edges, and steps that may send the run back to a step they choose.
 
+mod waits;
+
 use super::{
     condition::{self, Asked},
     edges::{self, Names},
@@ -82,7 +84,9 @@ pub(super) fn plan(
         bodies.push((back, body));
     }
     join(&mut bodies);
-    refuse_overlaps(&bodies, names, findings);
+    if refuse_overlaps(&bodies, names, findings) {
+        refuse_waits(&bodies, graph, names, findings);
+    }
     if bodies.iter().map(|(_, body)| body.count()).sum::<usize>() > MAX_BODIES {
         let mark = loops.first().map_or(Mark::START, |back| back.mark);
         let message = format!("the loops have more than {MAX_BODIES} steps between them");
@@ -135,12 +139,15 @@ fn join(bodies: &mut [(&Loop<'_>, Steps)]) {
     }
 }
 
-fn refuse_overlaps(bodies: &[(&Loop<'_>, Steps)], names: &Names<'_>, findings: &mut Findings) {
+/// Whether there are none.
+fn refuse_overlaps(bodies: &[(&Loop<'_>, Steps)], names: &Names<'_>, findings: &mut Findings) -> bool {
+    let mut is_fine = true;
     for (place, (back, body)) in bodies.iter().enumerate() {
         let earlier = bodies.iter().take(place);
         let Some((other, _)) = earlier.into_iter().find(|(_, other)| !body.nests_with(other)) else {
             continue;
         };
+        is_fine = false;
         let message = format!(
             "the loop `{} -> {}` and the loop `{} -> {}` share steps, and neither is inside the other",
             names.name(back.from),
@@ -154,4 +161,23 @@ fn refuse_overlaps(bodies: &[(&Loop<'_>, Steps)], names: &Names<'_>, findings: &
         );
         findings.advise(Code::LOOPS_OVERLAP, back.mark, message, help);
     }
+    is_fine
+}
+
+fn refuse_waits(bodies: &[(&Loop<'_>, Steps)], graph: &Graph, names: &Names<'_>, findings: &mut Findings) {
+    let Some((first, second)) = waits::circle(bodies, graph.before()) else { return };
+    let (Some((other, _)), Some((back, _))) = (bodies.get(first), bodies.get(second)) else { return };
+    let message = format!(
+        "the loop `{} -> {}` and the loop `{} -> {}` wait for each other to be over",
+        names.name(back.from),
+        names.name(back.to),
+        names.name(other.from),
+        names.name(other.to),
+    );
+    let help = format!(
+        "the other one is on line {}; what leads out of a loop waits until it is over: let edges lead from one \
+         of them to the other only",
+        other.mark.line
+    );
+    findings.advise(Code::LOOPS_OVERLAP, back.mark, message, help);
 }

@@ -1,4 +1,3 @@
-mod cases;
 pub(crate) mod kinds;
 mod language;
 pub(crate) mod malformed;

@@ -1,3 +1,5 @@
+mod control;
+
 use super::*;
 use crate::compile;
 use comity_core::{KindSpec, RiskTier, StepKind};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Longest stall, in seconds: a day.
 const MAX_STALL: f64 = 86_400.0;
-/// Most turns of a script.
+/// Most turns of a script, and most passes that have lines of their own.
 const MAX_TURNS: usize = 64;
 
 /// What is said in one model call. What is absent is made up.
@@ -37,6 +37,8 @@ pub struct Turn {
 pub struct Script {
     turns: Vec<Turn>,
     repaired: Vec<Turn>,
+    /// What is said in each pass of a loop instead; empty when all of them say the same.
+    passes: Vec<Script>,
 }
 
 impl Script {
@@ -44,15 +46,36 @@ impl Script {
     ///
     /// `turns` lists what is said in each call; keys beside it count for all of them. Without `turns`, the
     /// first call asks for the `calls`, if there are any, and the next says the rest. `repaired` is said
-    /// instead once an answer was sent back. Errors name the place: `sandbox.turns[1].stall_s`.
+    /// instead once an answer was sent back. `passes` lists what is said each time a loop comes round; keys
+    /// beside it count for all of them. Errors name the place: `sandbox.turns[1].stall_s`.
     pub fn parse(value: &Value) -> Result<Self, Error> {
-        let keys = map(value, "sandbox")?;
-        let mut keys = keys.clone();
+        let mut common = map(value, "sandbox")?.clone();
+        let Some(list) = common.remove("passes") else { return Self::of(common, "sandbox") };
+        let expected = "a list of 1 to 64 passes";
+        let list = list.as_array().filter(|list| (1..=MAX_TURNS).contains(&list.len()));
+        let list = list.ok_or(Error::Shape { at: "sandbox.passes".to_owned(), expected })?;
+        let passes = list.iter().enumerate().map(|(number, own)| {
+            let at = format!("sandbox.passes[{number}]");
+            let mut keys = common.clone();
+            keys.extend(map(own, &at)?.clone());
+            Self::of(keys, &at)
+        });
+        Ok(Self { passes: passes.collect::<Result<_, _>>()?, ..Self::default() })
+    }
+
+    /// Of one pass, or of all of them.
+    fn of(mut keys: Map<String, Value>, at: &str) -> Result<Self, Error> {
+        let inner = format!("{at}.repaired");
         let repaired = match keys.remove("repaired") {
-            Some(repaired) => turns(map(&repaired, "sandbox.repaired")?, "sandbox.repaired")?,
+            Some(repaired) => turns(map(&repaired, &inner)?, &inner)?,
             None => Vec::new(),
         };
-        Ok(Self { turns: turns(&keys, "sandbox")?, repaired })
+        Ok(Self { turns: turns(&keys, at)?, repaired, passes: Vec::new() })
+    }
+
+    /// What is said in the pass with this number, from 0. After the last one, what was said in it once more.
+    pub fn pass(&self, number: usize) -> &Self {
+        self.passes.get(number).or(self.passes.last()).unwrap_or(self)
     }
 
     /// What is said in the call with this number, from 0. After the last turn, what it said once more,
@@ -190,8 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn passes_share_what_stands_beside_them_and_the_last_repeats() {
+        let passes = json!([{"content": "no"}, {"content": "yes", "repaired": {"content": "mended"}}]);
+        let script = script(json!({"confidence": 0.5, "passes": passes}));
+        let said = |pass: usize, repairs| script.pass(pass).turn(0, repairs).content.unwrap();
+        assert_eq!([said(0, false), said(1, false), said(9, false)], ["no", "yes", "yes"]);
+        assert_eq!([said(0, true), said(1, true)], ["no", "mended"]);
+        assert_eq!(script.pass(1).turn(0, false).confidence, Some(0.5));
+        let plain = Script::parse(&json!({"content": "always"})).unwrap();
+        assert_eq!(plain.pass(3), &plain);
+    }
+
+    #[test]
     fn says_which_part_is_wrong() {
         for (value, expected) in [
+            (json!({"passes": []}), "`sandbox.passes` is not a list of 1 to 64 passes"),
+            (json!({"passes": [{"fail": 1}]}), "`sandbox.passes[0].fail` is not a text"),
+            (json!({"passes": [{"passes": []}]}), "`sandbox.passes[0]` has the unknown key `passes`"),
             (json!([]), "`sandbox` is not a map"),
             (json!({"contents": "x"}), "`sandbox` has the unknown key `contents`"),
             (json!({"turns": []}), "`sandbox.turns` is not a list of 1 to 64 turns"),

@@ -40,8 +40,7 @@ pub(super) enum Doer {
 impl Ready {
     /// A step that walks another plan.
     pub(super) fn of_flow(step: &StepPlan, inner: Runner, source: Digest) -> Self {
-        let own = Amounts { steps: 1, ..Amounts::ZERO };
-        let bound = own.checked_add(&inner.bound()).unwrap_or(Amounts::UNLIMITED);
+        let bound = flow_bound(&inner, &Amounts::ZERO, &Amounts::ZERO);
         let contract = contract(step, Some(source));
         let endpoint = format!("workflow:{}", step.name).into();
         Self { doer: Doer::Flow(Box::new(inner)), contract, endpoint, turn: None, bound }
@@ -92,6 +91,12 @@ fn agent(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>) -> Result
     let bound = agent_bound(&agent, &tools, step, &Input::new(json!({"task": "x".repeat(ASSUMED)})));
     let doer = Doer::Agent(Box::new(agent), tools);
     Ok(Ready { doer, contract, endpoint: "agent".into(), turn: None, bound })
+}
+
+/// The most that a step which walks another plan can still cost, itself included.
+pub(super) fn flow_bound(inner: &Runner, done: &Amounts, spent: &Amounts) -> Amounts {
+    let own = Amounts { steps: 1, ..Amounts::ZERO };
+    own.checked_add(&inner.bound(done, spent)).unwrap_or(Amounts::UNLIMITED)
 }
 
 /// The most a turn about this input can cost, its own step included. An answer that may be repaired is

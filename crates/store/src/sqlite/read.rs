@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
 use comity_core::{ApprovalId, RunId, Tenant, Timestamp};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The most rows one read returns.
@@ -23,6 +24,23 @@ impl Store {
         // The first read is what fixes the moment.
         connection.execute_batch("BEGIN; SELECT count(*) FROM migrations").map_err(fail)?;
         Ok(Self { inner: Arc::clone(&self.inner), pinned: Some(Arc::new(Mutex::new(connection))) })
+    }
+
+    /// Writes the database as it is now into a new file at `path`; other processes may go on writing to this one.
+    ///
+    /// The copy holds nothing but its rows: what was once written over is not in it. Errors if there is a file
+    /// at `path` that is not empty.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        let patience = self.inner.patience;
+        let connection =
+            self.inner.reader().map_err(|error| fail::explain(error, &self.inner.path, patience))?;
+        let name = path
+            .to_str()
+            .ok_or_else(|| Error::Open { path: path.to_owned(), why: "its name is not UTF-8".to_owned() })?;
+        connection
+            .execute("VACUUM INTO ?1", [name])
+            .map(|_| ())
+            .map_err(|error| fail::explain(error, path, patience))
     }
 
     fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {

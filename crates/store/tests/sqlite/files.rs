@@ -202,3 +202,20 @@ fn eight_processes_open_a_fresh_database_at_once() {
         assert_eq!(chain(&open(&path), run_id(1)).len(), 40);
     }
 }
+
+#[test]
+fn a_copy_holds_what_was_committed_and_overwrites_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (path, copy) = (folder.path().join("a.db"), folder.path().join("b.db"));
+    let store = open(&path);
+    must(wait(store.queue(opening(run_id(1)))));
+    wait(store.copy_to(&copy)).unwrap();
+    assert_eq!(
+        wait(open(&copy).run(&Tenant::local(), run_id(1))).unwrap(),
+        wait(store.run(&Tenant::local(), run_id(1))).unwrap()
+    );
+    assert!(wait(store.run(&Tenant::local(), run_id(1))).unwrap().is_some());
+    let before = fs::read(&copy).unwrap();
+    assert!(matches!(wait(store.copy_to(&copy)), Err(Error::Database { .. })));
+    assert_eq!(fs::read(&copy).unwrap(), before);
+}

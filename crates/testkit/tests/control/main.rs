@@ -9,6 +9,7 @@ mod loops;
 mod moments;
 mod nested;
 mod routes;
+mod stopped;
 mod tries;
 mod ways;
 

@@ -54,3 +54,18 @@ fn waiting_for_a_moment_costs_no_time_of_the_run() {
     let report = house.run(&flow("0.4").replace("name: t\n", "name: t\npolicy: {timeout_s: 0.35}\n"));
     assert_eq!(report.status, "completed", "{report:?}");
 }
+
+#[test]
+fn many_who_wait_keep_nobody_from_beginning() {
+    let house = House::new();
+    let timers: String = (0..1_100).map(|n| format!("  t{n}: {{kind: timer, after_s: 0.6}}\n")).collect();
+    let began = Instant::now();
+    let report = house.run(&format!(
+        "name: t\npolicy: {{max_steps: 5000}}\nnodes:\n{timers}  b: {{kind: say, as: b, say: ['now']}}\n"
+    ));
+    assert_eq!(report.status, "completed");
+    let rows = entries(&house.trace(&report.run_id));
+    let place = |what: &str| rows.iter().position(|row| row == what).unwrap();
+    assert!(place("settled b") < place("admitted t0"), "b waited for a timer");
+    assert!(began.elapsed() < Duration::from_secs(60));
+}

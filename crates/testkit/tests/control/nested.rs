@@ -120,3 +120,29 @@ fn files_that_name_each_other_or_are_not_there_are_refused() {
     let house = House::new().with("inner.yaml", "name: inner\nnodes:\n  s: {kind: nope}\n");
     assert!(house.refused(OUTER).starts_with("inner.yaml: "), "{}", house.refused(OUTER));
 }
+
+#[test]
+fn a_workflow_inside_keeps_to_its_own_time() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\npolicy: {timeout_s: 0.05}\nnodes:\n  x: {kind: say, as: x, stalls: 1}\n",
+    );
+    let report = house.run(OUTER);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("failed", "first x".to_owned()));
+    let house = House::new()
+        .with("inner.yaml", "name: inner\npolicy: {budget_seconds: 5}\nnodes:\n  x: {kind: say, as: x}\n");
+    assert!(house.refused(OUTER).contains("budget_seconds"), "{}", house.refused(OUTER));
+}
+
+#[test]
+fn a_forecast_above_its_ceiling_starts_nothing_here_or_inside() {
+    let dear = "policy: {max_forecast_usd: 0.01}\nnodes:\n  x: {kind: say, as: x, price_usd: 0.011}\n";
+    let house = House::new();
+    assert!(house.refused(&format!("name: t\n{dear}")).contains("max_forecast_usd"));
+    let house = House::new().with("inner.yaml", &format!("name: inner\n{dear}"));
+    assert!(house.refused(OUTER).contains("max_forecast_usd"));
+    assert_eq!(calls().len(), 0);
+    let cheap = dear.replace("0.011", "0.009");
+    let house = House::new();
+    assert_eq!(house.run(&format!("name: t\n{cheap}")).status, "completed");
+}

@@ -1,5 +1,7 @@
 //! Drops a run's future at every await, goes on in a new runtime, and compares with what its steps noted.
 
+mod nested;
+
 use crate::oracle::{self, Fact, Oracle, Reply, Tally, check_told, reply, tally, unknown, wait_for_orphans};
 use crate::sandbox::{PATIENCE, PROGRAM};
 use comity_api::{Event, TraceRow};

@@ -14,7 +14,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const POINTS: [&str; 4] = ["before_commit", "after_commit", "before_effect", "after_effect"];
+pub const POINTS: [&str; 4] = ["before_commit", "after_commit", "before_effect", "after_effect"];
 
 /// Cases that go wrong before the rest is left alone.
 const ENOUGH: usize = 8;
@@ -102,27 +102,27 @@ fn any_instant() {
     );
 }
 
-fn is_thorough() -> bool {
+pub fn is_thorough() -> bool {
     std::env::var("COMITY_KILLS").as_deref() == Ok("all")
 }
 
 /// Numbers by a seed that is printed.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
         let seed = std::env::var("COMITY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(now);
         println!("COMITY_SEED={seed}");
         Self(seed)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
     }
 
-    fn point(&mut self, most: usize) -> String {
+    pub fn point(&mut self, most: usize) -> String {
         let point = POINTS.get(self.below(POINTS.len())).copied().unwrap_or_default();
         format!("{point}:{}", 1 + self.below(most))
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "an integration test, all of it")]
 #![expect(clippy::disallowed_methods, reason = "the subject is processes and what they leave in files")]
 
+mod control;
 mod drop;
 mod kill;
 mod oracle;

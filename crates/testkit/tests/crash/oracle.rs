@@ -159,6 +159,22 @@ pub async fn check_balances(database: &Path, cost: u64, steps: u64) {
     assert_eq!((runs, found), ((cost, steps), roofs.len()), "micro-dollars and steps of all runs");
 }
 
+/// The report of the only run, of which nothing is held any more; what it spent is what its namespace and
+/// its tenant spent.
+pub async fn last_report(database: &Path) -> RunReport {
+    let world = system_world(Arc::new(comity_core::Unwatched));
+    let runtime = Runtime::open(Settings::local(database, Durability::Process, world)).unwrap();
+    let rows = runtime.store().accounts(runtime.tenant(), None).await.unwrap();
+    for row in &rows {
+        assert!(row.cell.held.is_zero(), "{}: {:?} is still held", row.cell.label, row.cell.held);
+        assert!(!row.cell.frozen, "{} is frozen", row.cell.label);
+        assert_eq!(row.cell.spent, rows[0].cell.spent, "{} and {}", row.cell.label, rows[0].cell.label);
+    }
+    assert_eq!(rows.len(), 3);
+    let run = runtime.runs(1).await.unwrap().pop().unwrap().run_id;
+    runtime.report(run.parse().unwrap()).await.unwrap()
+}
+
 /// After everything: each step was done as often as it may be, and the ledger knows of every time.
 pub fn check_counts(facts: &[Fact], oracle: &Oracle, tallies: &BTreeMap<String, Tally>) {
     for fact in facts.iter().filter(|fact| fact.notes) {

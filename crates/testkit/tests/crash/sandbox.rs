@@ -86,6 +86,12 @@ impl Sandbox {
         Self { folder, facts }
     }
 
+    /// The same, with a further file beside the workflow.
+    pub fn with(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.path(name), text).unwrap();
+        self
+    }
+
     /// The example that is shipped, with every program wrapped so that the oracle hears of it.
     pub fn example() -> Self {
         let sandbox = Self::new(example);

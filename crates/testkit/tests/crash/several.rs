@@ -123,6 +123,94 @@ fn a_stopped_owner_keeps_its_run_and_a_killed_one_does_not() {
     check(&sandbox, &run);
 }
 
+/// A question in a workflow in a workflow, behind a step that may run only once; and behind it, a slow one.
+fn nested(oracle: &Path) -> (String, Vec<Fact>) {
+    let last = format!("{PROGRAM}, --oracle, {}, last", oracle.display());
+    let text = format!(
+        "name: outer\nnodes:\n  sub: {{kind: subgraph, workflow: inner.yaml}}\n  \
+         last: {{kind: command, command: [{last}]}}\nedges: [sub -> last]\n"
+    );
+    let fact = |name: &str, notes: bool| Fact { name: name.to_owned(), idempotent: !notes, price: 0, notes };
+    (text, vec![fact("sub/once", true), fact("sub/ask", false), fact("sub/slow", true), fact("last", true)])
+}
+
+#[test]
+fn a_question_in_a_workflow_is_put_by_one_process_answered_by_another_and_taken_on_by_one_of_two() {
+    let sandbox = Sandbox::new(nested);
+    let wrapped = format!("{PROGRAM}, --oracle, {}", sandbox.path("oracle").display());
+    let sandbox = sandbox.with(
+        "inner.yaml",
+        &format!(
+            "name: inner\nnodes:\n  once: {{kind: command, command: [{wrapped}, sub/once]}}\n  \
+             ask: {{kind: human, prompt: 'Go on?'}}\n  \
+             slow: {{kind: command, command: [{wrapped}, sub/slow, --, sh, -c, 'until [ -e go ]; do sleep 0.02; done']}}\n\
+             edges: [once -> ask -> slow]\n"
+        ),
+    );
+    sandbox.comity(&words(&sandbox.run())).expect(8);
+    let run = sandbox.runs().first().unwrap().run_id.clone();
+    sandbox.comity(&["approve", &run, "--step", "sub/ask"]).expect(0);
+    let resume = || {
+        let mut command = sandbox.command(&["resume", &run]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut two = [resume(), resume()];
+    wait_for(&sandbox, "sub/slow");
+    // One of them works on the run now; the other has been refused, and ends by itself.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let refused = loop {
+        if let Some(place) = two.iter_mut().position(|child| child.try_wait().unwrap().is_some()) {
+            break place;
+        }
+        assert!(Instant::now() < deadline, "both go on");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    std::fs::write(sandbox.path("go"), "").unwrap();
+    let [one, other] = two;
+    let (refused, wins) = if refused == 0 { (one, other) } else { (other, one) };
+    let refused = Ended::of(refused).expect(1);
+    let says = ["is being worked on by process", "was taken over by"];
+    assert!(says.iter().any(|says| refused.err.contains(says)), "{refused:#?}");
+    Ended::of(wins).expect(0);
+    let tallies = tally(&sandbox.trace(&run));
+    assert_eq!((tallies["sub"].admitted, tallies["sub/once"].admitted), (2, 1));
+    check(&sandbox, &run);
+}
+
+/// Starts a run, and interrupts it once it waits for a moment.
+fn interrupted(text: &str) -> (Sandbox, String) {
+    let sandbox = Sandbox::new(|_| (text.to_owned(), Vec::new()));
+    let mut command = sandbox.command(&words(&sandbox.run()));
+    command.args(["-o", "ndjson"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"step_scheduled\"")), "nothing is scheduled");
+    let began = Instant::now();
+    signal(&child, Signal::INT);
+    assert!(lines.any(|line| line.contains("\"interrupted\"")), "it is not paused");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(began.elapsed() < Duration::from_millis(1_000), "it waits for the moment first");
+    let run = sandbox.runs().first().unwrap().run_id.clone();
+    (sandbox, run)
+}
+
+#[test]
+fn an_interrupt_ends_a_wait_at_once_and_the_moment_stays() {
+    let timer = "name: t\nnodes:\n  rest: {kind: timer, after_s: 2}\n";
+    let inner =
+        "name: t\nnodes:\n  a: {kind: command, command: ['false'], max_retries: 1, retry_backoff_s: 2}\n";
+    for (text, code) in [(timer, 0), (inner, 1)] {
+        let (sandbox, run) = interrupted(text);
+        sandbox.comity(&["resume", &run]).expect(code);
+        let rows = sandbox.trace(&run);
+        let due: Vec<u64> =
+            rows.iter().filter(|row| row.kind == "scheduled").filter_map(|row| row.due_ms).collect();
+        let next = rows.iter().rfind(|row| row.kind == "admitted").unwrap();
+        assert!(due.len() == 1 && next.at_ms >= due[0], "{due:?} and {}", next.at_ms);
+        sandbox.verify();
+    }
+}
+
 /// Holds the write lock until its standard input ends.
 const HOLDER: &str = "
 import os, sqlite3, sys

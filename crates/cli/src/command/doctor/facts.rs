@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-/// Keys of providers that a later build calls.
-const KEYS: [&str; 2] = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"];
 /// Programs that the examples and templates start.
 const PROGRAMS: [&str; 3] = ["awk", "cat", "wc"];
 /// Runs that are looked at.
@@ -92,7 +90,6 @@ pub fn gather(context: &Context) -> Facts {
     if let Err(error @ Error::Variable { .. }) = crate::config::read_variables(&surroundings) {
         config.push((String::new(), Some(error.to_string())));
     }
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let printer = &context.printer;
     Facts {
         database: database(context, &path, &near),
@@ -103,7 +100,7 @@ pub fn gather(context: &Context) -> Facts {
         screen: printer.screen(),
         color: printer.has_color(),
         asks: !context.globals.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
-        keys: KEYS.into_iter().filter(|name| set(name)).collect(),
+        keys: crate::provider::keys(),
         config,
         programs: PROGRAMS.into_iter().map(|name| (name, is_installed(name))).collect(),
         path,

@@ -59,6 +59,8 @@ fn again(context: &Context, facts: &StepFacts) -> Vec<(String, &'static str)> {
     let reason = facts.causes.last().and_then(|cause| cause.reason.as_ref()).or(facts.step.reason.as_ref());
     let words = reason.and_then(|reason| words::of(ReasonCode::from_code(reason)?));
     let change = words.map_or("", |words| words.change);
-    let file = crate::config::quoted(std::path::Path::new(&facts.file));
-    if stopped && !change.is_empty() { vec![(context.line("run", &[&file]), change)] } else { Vec::new() }
+    let file = std::path::Path::new(&facts.file);
+    let run = || context.line("run", &[&crate::config::quoted(file)]);
+    let line = crate::command::demo::how_to_change(context, file).unwrap_or_else(run);
+    if stopped && !change.is_empty() { vec![(line, change)] } else { Vec::new() }
 }

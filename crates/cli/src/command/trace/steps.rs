@@ -31,14 +31,19 @@ pub fn head(printer: &Printer, run: &RunView, now: u64) -> String {
     format!("{}  {status}  {name}\n{}\n\n", run.run_id, facts.join(", "))
 }
 
-/// The table, and where to ask why.
-pub fn text(context: &Context, run: &RunView, now: u64) -> String {
-    let printer = &context.printer;
+/// A line for each step.
+pub fn table(printer: &Printer, run: &RunView, now: u64) -> String {
     let rows: Vec<Vec<Cell>> = run.steps.iter().map(|step| row(step, now)).collect();
     let head = ["STEP", "VERDICT", "TRY", "TOKENS", "COST", "TIME", "WHY"];
     let table =
         Table { head: &head, rows: &rows, optional: &["TOKENS", "TRY"], soft: &[("WHY", 22), ("STEP", 16)] };
-    let mut out = table.show(printer, Some(columns().unwrap_or(usize::MAX)));
+    table.show(printer, Some(columns().unwrap_or(usize::MAX)))
+}
+
+/// The table, and where to ask why.
+pub fn text(context: &Context, run: &RunView, now: u64) -> String {
+    let printer = &context.printer;
+    let mut out = table(printer, run, now);
     let troubled =
         |step: &&StepView| matches!(step.status.as_str(), "denied" | "failed" | "held" | "unknown");
     if let Some(step) = run.steps.iter().find(troubled) {

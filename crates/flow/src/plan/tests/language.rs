@@ -148,6 +148,16 @@ fn routes_lead_forward_and_back() {
 }
 
 #[test]
+fn a_loop_may_wait_for_another() {
+    let head = "nodes: {a: {kind: echo}, b: {kind: echo}, c: {kind: echo}, d: {kind: echo}}\n";
+    let loops = "loop_edges: [{from: b, to: a, condition: x}, {from: d, to: c, condition: x}]\n";
+    for edges in ["a -> d", "b -> c", "a -> c, b -> d", "c -> b", "d -> a"] {
+        let source = format!("{head}edges: [a -> b, c -> d, {edges}]\n{loops}");
+        assert!(compile(&source, ALL).is_ok(), "{source}");
+    }
+}
+
+#[test]
 fn edges_and_loops_are_checked() {
     let head = "nodes: {a: {kind: echo}, b: {kind: echo}, c: {kind: echo}, d: {kind: echo}}\n";
     let cases = [
@@ -163,6 +173,13 @@ fn edges_and_loops_are_checked() {
         ("edges: [a -> b]\nloop_edges: [{from: b, to: b, condition: x >}]\n", "CM0127", 3, 45),
         (
             "edges: [a -> b -> c]\nloop_edges:\n- {from: b, to: a, condition: x}\n- {from: c, to: b, condition: x}\n",
+            "CM0126",
+            5,
+            17,
+        ),
+        // What leads out of a loop waits until it is over: these would wait for each other.
+        (
+            "edges: [a -> b, c -> d, a -> d, c -> b]\nloop_edges:\n- {from: b, to: a, condition: x}\n- {from: d, to: c, condition: x}\n",
             "CM0126",
             5,
             17,
