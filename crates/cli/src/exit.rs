@@ -152,7 +152,7 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
         RuntimeError::Forecast { .. } => means(
             Exit::Budget,
-            "CM0209",
+            "CM0284",
             "`comity forecast FLOW` shows where it comes from; raise `max_forecast_usd`, or lower prices, tries \
              and passes",
         ),

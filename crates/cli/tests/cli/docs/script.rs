@@ -2,9 +2,9 @@
 //!
 //! A block that is fenced as ```` ```yaml file=flow.yaml ```` is written to that file. In a block that is fenced as
 //! ```` ```console exit=8 ````, each line after `$ ` is a command, and the lines below it are lines of what it
-//! prints, in this order; others may stand between them, and a line of `…` says so. Elsewhere `…` stands for any text,
-//! `run_…` in a command for the run
-//! that was printed last. Every command ends with 0 but the last one of a block, which ends as the block says.
+//! prints, in this order; others may stand between them, and a line of `…` says so. Elsewhere `…` stands for any
+//! text, and `run_…` in a command for the run that was printed last. Every command ends with 0 but the last one of a
+//! block, which ends as the block says.
 
 use crate::sandbox::Sandbox;
 use std::path::Path;
@@ -129,28 +129,42 @@ impl Shown {
     }
 }
 
-/// Whether a line that is shown is a line that was printed, `…` standing for anything.
+/// Whether a line that is shown is a line that was printed, `…` standing for anything. How wide gaps are depends on
+/// what else is printed, and does not count.
 fn fits(shown: &str, printed: &str) -> bool {
-    let mut parts = shown.trim_end().split('…');
+    let (shown, printed) = (one_gap(shown), one_gap(printed));
+    // A gap beside `…` is part of what it stands for.
+    let mut parts = shown.split('…').map(str::trim);
     let Some(mut rest) = parts.next().and_then(|first| printed.strip_prefix(first)) else { return false };
     let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.trim_end().is_empty() };
+    let Some(last) = parts.pop() else { return rest.is_empty() };
     for part in parts {
         match rest.split_once(part) {
             Some((_, after)) => rest = after,
             None => return false,
         }
     }
-    rest.trim_end().ends_with(last)
+    rest.ends_with(last)
+}
+
+fn one_gap(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
 fn a_line_fits_only_what_it_shows() {
-    for (shown, printed) in [("a", "a  "), ("a…", "abc"), ("a…c", "abbc"), ("…b…", "abc"), ("a…c…e", "abcde")]
-    {
+    for (shown, printed) in [
+        ("a  b", "a b  "),
+        ("a…", "abc"),
+        ("a…c", "abbc"),
+        ("…b…", "abc"),
+        ("a…c…e", "abcde"),
+        ("a … c", "a   c"),
+    ] {
         assert!(fits(shown, printed), "{shown} {printed}");
     }
-    for (shown, printed) in [("a", "ab"), ("a…", "ba"), ("a…c", "abcd"), ("a…c…e", "abde"), ("", "a")]
+    for (shown, printed) in
+        [("a", "ab"), ("a b", "ab"), ("a…", "ba"), ("a…c", "abcd"), ("a…c…e", "abde"), ("", "a")]
     {
         assert!(!fits(shown, printed), "{shown} {printed}");
     }
