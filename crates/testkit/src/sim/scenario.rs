@@ -260,6 +260,8 @@ impl<'f> Play<'f> {
                     2 => {
                         self.outcome.drops += 1;
                         actor.process.abandon();
+                        // Who only waited for a moment leaves nothing to be done.
+                        continue;
                     }
                     3 if self.run.is_some() => {
                         self.outcome.overlaps += 1;
