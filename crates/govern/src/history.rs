@@ -1,5 +1,6 @@
 //! What the ledger says of each step of a run, folded from its entries.
 
+use crate::planted::{Defect, is as planted};
 use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId, Timestamp};
 use comity_ledger::{Entry, EntryKind, Slot, StepRef};
 use serde_json::Value;
@@ -180,6 +181,7 @@ impl History {
                 past.failures += 1;
                 (past.spent, past.done) = (Amounts::ZERO, Amounts::ZERO);
             }
+            EntryKind::Scheduled if planted(Defect::ForgottenMoment) => {}
             EntryKind::Scheduled => past.due = entry.expires.map(Timestamp::from_millis),
             EntryKind::Admitted => {
                 past.due = None;

@@ -16,16 +16,25 @@ pub enum Defect {
     ChildHoldsTwice = 4,
     /// Events leave before their entry is durable.
     EarlyEvent = 5,
+    /// A suspended step is not billed for what steps nested in it spent.
+    ForgottenChildren = 6,
+    /// What is nested in a step that failed is taken for that of its next try.
+    ReusedChildren = 7,
+    /// A moment that was set is forgotten with its process.
+    ForgottenMoment = 8,
 }
 
 impl Defect {
     /// Every defect.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::SettleBeforeEffect,
         Self::LostRelease,
         Self::DoubleResume,
         Self::ChildHoldsTwice,
         Self::EarlyEvent,
+        Self::ForgottenChildren,
+        Self::ReusedChildren,
+        Self::ForgottenMoment,
     ];
 }
 

@@ -1,5 +1,6 @@
 //! Where a step stands: its run, its parent, and what it draws on.
 
+use crate::planted::{Defect, is as planted};
 use crate::policy::Policy;
 use crate::purse::Purse;
 use crate::run::Run;
@@ -14,6 +15,11 @@ pub struct Scope {
     pub(crate) parent: Option<Parent>,
     pub(crate) depth: u32,
     pub(crate) rules: Arc<Rules>,
+}
+
+/// How often what is nested in a step has begun anew.
+fn failures(parent: &Parent) -> u32 {
+    if planted(Defect::ReusedChildren) { 0 } else { parent.failures }
 }
 
 /// A policy and its name.
@@ -70,7 +76,7 @@ impl Scope {
 
     /// The id of the `ordinal`-th step here, in the given loop iteration.
     pub fn step_id(&self, ordinal: u32, iteration: u32) -> StepId {
-        let parent = self.parent.as_ref().map(|parent| parent.step.anew(parent.failures));
+        let parent = self.parent.as_ref().map(|parent| parent.step.anew(failures(parent)));
         StepId::derive(self.run.id(), parent, ordinal, iteration)
     }
 }

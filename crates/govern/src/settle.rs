@@ -295,7 +295,8 @@ impl Settlement {
         entry.at = self.at.millis();
         entry.step = Some(self.step.clone());
         entry.reason = reason;
-        let usage = bill.used.total();
+        let forgets = planted(Defect::ForgottenChildren) && matches!(end, End::Suspended(_));
+        let usage = if forgets { Amounts::ZERO } else { bill.used.total() };
         let books = self.parent.is_none() && !bill.stays;
         if books {
             (entry.release, entry.usage) = (Some(self.hold), Some(usage));

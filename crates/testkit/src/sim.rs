@@ -6,6 +6,8 @@
 //!
 //! Start with [`run_seed`]; a seed that failed fails again, the same way.
 
+pub mod chain;
+pub mod control;
 pub mod executor;
 pub mod oracle;
 pub mod probe;

@@ -25,6 +25,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Timers {
+    /// A clock that shows this time.
+    pub fn at(now: Duration) -> Self {
+        Self { state: Mutex::new(TimerState { now, ..TimerState::default() }) }
+    }
+
     /// The present.
     pub fn now(&self) -> Duration {
         lock(&self.state).now

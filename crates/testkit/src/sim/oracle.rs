@@ -1,5 +1,6 @@
 //! What must be true whatever the seed did, told from the effects and not from the ledger.
 
+use crate::sim::chain::Chain;
 use crate::sim::probe;
 use crate::sim::scenario::Flow;
 use comity_api::{Event, EventKind};
@@ -16,7 +17,7 @@ pub struct Oracle {
     /// The highest entry that an event spoke of: it must never be lost.
     heard: Option<u64>,
     /// How often a step's effect had happened when its settlement was told.
-    at_settlement: HashMap<u32, usize>,
+    at_settlement: HashMap<(u32, u32), usize>,
 }
 
 /// Runs a future that never waits: reads of the embedded store answer at once.
@@ -54,8 +55,9 @@ impl Oracle {
                 if !settled(runtime, run, ordinal)? {
                     return Err(format!("`{name}` was said to have settled before that was durable"));
                 }
-                let id = StepId::derive(run, None, ordinal, 0);
-                self.at_settlement.entry(ordinal).or_insert(count(id));
+                let pass = event.iteration.unwrap_or_default();
+                let id = StepId::derive(run, None, ordinal, pass);
+                self.at_settlement.entry((ordinal, pass)).or_insert(count(id));
             }
         }
         if event.seq >= next {
@@ -93,21 +95,29 @@ impl Oracle {
         let mut paid = 0;
         for (ordinal, once) in flow.once.iter().enumerate() {
             let number = u32::try_from(ordinal).map_err(text)?;
-            let times = count(StepId::derive(run, None, number, 0));
-            paid += flow.prices.get(ordinal).copied().unwrap_or_default() * times as u64;
-            if *once && times > 1 {
-                return Err(format!("`s{ordinal}` must not happen twice, and happened {times} times"));
+            let mut all = 0;
+            for pass in 0..flow.passes as u32 {
+                let times = count(StepId::derive(run, None, number, pass));
+                all += times;
+                if *once && times > 1 {
+                    return Err(format!("`s{ordinal}` must not happen twice, and happened {times} times"));
+                }
+                if self.at_settlement.get(&(number, pass)).is_some_and(|then| *then != times) {
+                    return Err(format!("`s{ordinal}` happened again after it had settled"));
+                }
             }
+            paid += flow.prices.get(ordinal).copied().unwrap_or_default() * all as u64;
             let probe = flow.probes.get(ordinal) == Some(&true);
-            if probe && settled(runtime, run, number)? && times == 0 {
+            if probe && settled(runtime, run, number)? && all == 0 {
                 return Err(format!("`s{ordinal}` is settled, and never happened"));
             }
-            if let Some(then) = self.at_settlement.get(&number)
-                && *then != times
-            {
-                return Err(format!("`s{ordinal}` happened again after it had settled"));
+        }
+        for effect in probe::effects().iter().filter(|effect| effect.run == run && !effect.idempotent) {
+            if count(effect.step) > 1 {
+                return Err(format!("step {} must not happen twice, and did", effect.step));
             }
         }
+        follow(runtime, run)?;
         paid += probe::effects()
             .iter()
             .filter(|effect| effect.run == run)
@@ -130,6 +140,19 @@ impl Oracle {
 
 fn count(step: StepId) -> usize {
     probe::effects().iter().filter(|effect| effect.step == step).count()
+}
+
+/// Follows the run's entries from the first to the last.
+fn follow(runtime: &Runtime, run: RunId) -> Result<(), String> {
+    let cell = now(runtime.store().run(runtime.tenant(), run))?.map_err(text)?.ok_or("there is no run")?;
+    let (mut chain, mut wrong) = (Chain::default(), None);
+    let reading = read(runtime.store(), &cell, |record| {
+        let came = chain.add(&record.entry).err();
+        wrong = wrong.take().or(came.map(|why| format!("entry {}: {why}", record.seq)));
+        Ok(())
+    });
+    now(reading)?.map_err(text)?;
+    wrong.map_or(Ok(()), Err)
 }
 
 /// Whether the ledger holds a settlement of this step of the run itself.

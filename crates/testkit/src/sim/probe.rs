@@ -48,6 +48,8 @@ const KEYS: &[KeySpec] = &[
     KeySpec { name: "delay_ms", shape: Shape::Count, required: true, about: "How long it takes." },
     KeySpec { name: "children", shape: Shape::Count, required: true, about: "Steps nested in it." },
     KeySpec { name: "fails", shape: Shape::Flag, required: true, about: "Whether it fails." },
+    KeySpec { name: "flunks", shape: Shape::Count, required: false, about: "So many times it fails first." },
+    KeySpec { name: "worth", shape: Shape::Count, required: false, about: "What is noted as spent." },
     KeySpec { name: "once", shape: Shape::Flag, required: true, about: "Whether doing it twice does harm." },
 ];
 
@@ -74,6 +76,8 @@ struct Probe {
     delay: Duration,
     children: u32,
     fails: bool,
+    flunks: u64,
+    worth: u64,
     once: bool,
 }
 
@@ -84,13 +88,19 @@ fn build(_: &Setup, keys: &Map<String, Value>) -> Result<Arc<dyn Adapter>, Error
         delay: Duration::from_millis(count("delay_ms")),
         children: count("children") as u32,
         fails: flag("fails"),
+        flunks: count("flunks"),
+        worth: count("worth"),
         once: flag("once"),
     }))
 }
 
 impl Adapter for Probe {
-    fn call<'a>(&'a self, permit: &'a mut Permit, _: &'a Input) -> BoxFuture<'a, Result<Output, Failure>> {
-        Box::pin(self.act(permit))
+    fn call<'a>(
+        &'a self,
+        permit: &'a mut Permit,
+        input: &'a Input,
+    ) -> BoxFuture<'a, Result<Output, Failure>> {
+        Box::pin(self.act(permit, input))
     }
 
     fn endpoint(&self) -> String {
@@ -105,20 +115,22 @@ impl Adapter for Probe {
 }
 
 impl Probe {
-    async fn act(&self, permit: &mut Permit) -> Result<Output, Failure> {
+    async fn act(&self, permit: &mut Permit, input: &Input) -> Result<Output, Failure> {
         let clock = Arc::clone(permit.clock());
         clock.sleep(self.delay / 2).await;
         if let Some(scope) = permit.scope() {
             for ordinal in 0..self.children {
                 nested(&scope, ordinal).await?;
             }
-            note(&scope, permit.step(), !self.once, 0);
+            note(&scope, permit.step(), !self.once, self.worth);
         }
         clock.sleep(self.delay / 2).await;
-        if self.fails {
+        let times = effects().iter().filter(|effect| effect.step == permit.step()).count() as u64;
+        if self.fails || times <= self.flunks && self.flunks > 0 {
             Err(Failure::Failed("as it was told to".to_owned()))
         } else {
-            Ok(Output { value: json!("done") })
+            let pass = input.value.get("iteration").and_then(Value::as_u64).unwrap_or_default();
+            Ok(Output { value: json!({"n": pass + 1}) })
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One seed: a workflow, and everything that befalls it.
 
 use crate::random::Random;
+use crate::sim::control;
 use crate::sim::executor::{Inbox, Process, Timers};
 use crate::sim::oracle::Oracle;
 use crate::sim::probe;
@@ -8,11 +9,14 @@ use crate::sim::world::world;
 use comity_api::Event;
 use comity_core::{Namespace, Principal, RunId, Tenant};
 use comity_govern::planted::{Defect, plant};
+use comity_ledger::{EntryKind, Slot, read};
 use comity_runtime::{Answer, Durability, Error, Hooks, Pump, Request, Ruling, RunStatus, Runtime, Settings};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 
 /// Choices after which a seed counts as stuck.
@@ -58,6 +62,7 @@ fn scratch() -> PathBuf {
 }
 
 /// A random workflow, and what each of its steps is priced at.
+#[derive(Default)]
 pub struct Flow {
     /// The file.
     pub source: String,
@@ -67,6 +72,10 @@ pub struct Flow {
     pub once: Vec<bool>,
     /// Whether a step is a probe, by ordinal.
     pub probes: Vec<bool>,
+    /// Workflows inside, by path.
+    pub files: BTreeMap<String, String>,
+    /// How often steps in a loop run at most.
+    pub passes: u64,
 }
 
 fn flow(random: &Random) -> Flow {
@@ -74,7 +83,7 @@ fn flow(random: &Random) -> Flow {
     let tight = random.one_in(4);
     let cap = if tight { 1_500 } else { 1_000_000 };
     let asks = if random.one_in(3) { "external-io" } else { "none" };
-    let mut flow = Flow { source: String::new(), prices: Vec::new(), once: Vec::new(), probes: Vec::new() };
+    let mut flow = Flow { passes: 1, ..Flow::default() };
     let _ = write!(
         flow.source,
         "name: sim\npolicy: {{budget_usd: {}.{:06}, max_steps: 60, max_risk_tier: external-io, \
@@ -141,12 +150,14 @@ struct Play<'f> {
     outcome: Outcome,
     run: Option<RunId>,
     streams: u64,
+    /// What the clocks show: no process is born before another's death.
+    time: Duration,
 }
 
 impl<'f> Play<'f> {
     fn new(seed: u64, folder: &'f Path) -> Self {
         let random = Random::new(seed);
-        let flow = flow(&random);
+        let flow = if random.one_in(2) { control::flow(&random) } else { flow(&random) };
         Self {
             random,
             seed,
@@ -156,13 +167,16 @@ impl<'f> Play<'f> {
             outcome: Outcome::default(),
             run: None,
             streams: 0,
+            time: Duration::ZERO,
         }
     }
 
     fn play(mut self) -> Outcome {
         if let Err(violation) = self.rounds() {
             let seed = self.seed;
-            self.outcome.violation = Some(format!("seed {seed}: {violation}\n{}", self.flow.source));
+            let files: String = self.flow.files.values().cloned().collect();
+            let source = &self.flow.source;
+            self.outcome.violation = Some(format!("seed {seed}: {violation}\n{source}{files}"));
         }
         self.outcome
     }
@@ -184,7 +198,7 @@ impl<'f> Play<'f> {
     /// A new process: the first starts the run, later ones go on with it.
     fn actor(&mut self, resume: Option<RunId>) -> Result<Actor, String> {
         self.streams += 1;
-        let (timers, inbox) = (Arc::new(Timers::default()), Inbox::default());
+        let (timers, inbox) = (Arc::new(Timers::at(self.time)), Inbox::default());
         let principal = Principal::local_person("sim", Tenant::local(), Namespace::default_name());
         let settings = Settings {
             database: self.folder.join("sim.db"),
@@ -200,12 +214,13 @@ impl<'f> Play<'f> {
         let hooks = Hooks { events: Some(out), approver: None, stop: None };
         let ended = Arc::new(Mutex::new(None));
         let (slot, main) = (Arc::clone(&ended), Arc::clone(&runtime));
+        let files = self.flow.files.clone();
         let request = Request {
             source: self.flow.source.clone(),
             file: "sim.yaml".to_owned(),
             base_dir: PathBuf::new(),
             task: "simulate".to_owned(),
-            read: comity_runtime::no_files(),
+            read: Arc::new(move |path| files.get(path).cloned().ok_or_else(|| "no such file".to_owned())),
             trace: None,
         };
         let yes = !self.random.one_in(4);
@@ -225,7 +240,7 @@ impl<'f> Play<'f> {
     fn live(&mut self, actor: &mut Actor) -> Result<Option<Actor>, String> {
         let mut second: Option<Actor> = None;
         let fate = self.random.below(6);
-        let moment = self.random.below(50);
+        let moment = self.random.below(if self.flow.files.is_empty() { 50 } else { 150 });
         for choice in 0..LONGEST {
             self.outcome.choices += 1;
             self.listen(actor)?;
@@ -246,9 +261,12 @@ impl<'f> Play<'f> {
                     2 => {
                         self.outcome.drops += 1;
                         actor.process.abandon();
+                        // Who only waited for a moment leaves nothing to be done.
+                        continue;
                     }
                     3 if self.run.is_some() => {
                         self.outcome.overlaps += 1;
+                        self.time = self.time.max(actor.timers.now());
                         let _ = std::fs::remove_dir_all(self.folder.join("sim.db-owners"));
                         second = Some(self.actor(self.run)?);
                     }
@@ -270,6 +288,7 @@ impl<'f> Play<'f> {
     /// The process ends at once: what it had queued is lost, and nothing of it runs on.
     fn kill(&mut self, actor: &mut Actor) {
         self.outcome.kills += 1;
+        self.time = self.time.max(actor.timers.now());
         actor.runtime.store().discard();
         actor.timers.clear();
         actor.process.abandon();
@@ -289,6 +308,7 @@ impl<'f> Play<'f> {
                 self.listen(&mut actor)?;
             }
             self.listen(&mut actor)?;
+            self.time = self.time.max(actor.timers.now());
             let ended = actor.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
             if std::env::var_os("COMITY_SIM_LOG").is_some() {
                 eprintln!("a process ended: {ended:?}");
@@ -354,16 +374,31 @@ async fn operate(
     match unknown {
         None => runtime.resume(run, hooks).await,
         Some(step) => {
-            let happened = happened(run, &step);
+            let happened = happened(runtime, run, &step).await?;
             let answer = if happened { Answer::Happened("found out".into()) } else { Answer::NotHappened };
             runtime.resume_with_answer(run, &step, &answer, "looked", hooks).await
         }
     }
 }
 
-/// Whether the world shows the effect of a step of the run itself.
-fn happened(run: RunId, name: &str) -> bool {
-    let ordinal = name.strip_prefix('s').and_then(|number| number.parse().ok()).unwrap_or(u32::MAX);
-    let id = comity_core::StepId::derive(run, None, ordinal, 0);
-    probe::effects().iter().any(|effect| effect.step == id)
+/// Whether the world shows the effect of the step that is asked about: the last one of that name of which
+/// nobody knows how it ended.
+async fn happened(runtime: &Runtime, run: RunId, name: &str) -> Result<bool, Error> {
+    let store = runtime.store();
+    let Some(cell) = store.run(runtime.tenant(), run).await? else { return Ok(false) };
+    let (mut names, mut asked) = (HashMap::new(), None);
+    read(store, &cell, |record| {
+        let Some(step) = &record.entry.step else { return Ok(()) };
+        if let Some(act) = record.text(Slot::Act)? {
+            let act: serde_json::Value = serde_json::from_slice(&act).unwrap_or_default();
+            names.insert(step.id, act.get("name").and_then(|name| name.as_str()).map(str::to_owned));
+        }
+        let this = names.get(&step.id).and_then(Option::as_deref) == Some(name);
+        if this && record.entry.kind == EntryKind::Unknown {
+            asked = Some(step.id);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(probe::effects().iter().any(|effect| Some(effect.step) == asked))
 }

@@ -267,7 +267,7 @@ impl Life {
     }
 
     fn is_over(&self) -> bool {
-        self.run().is_some() && self.sandbox.runs()[0].status == "completed"
+        self.run().is_some() && self.sandbox.runs().iter().all(|run| run.status == "completed")
     }
 
     fn rows(&self) -> Vec<TraceRow> {
@@ -345,7 +345,7 @@ impl Life {
     /// Everything that must hold once the run has ended.
     fn check(&self, measure: &Measure) {
         self.sandbox.verify();
-        assert_eq!(self.sandbox.runs()[0].status, "completed", "the run does not end");
+        assert!(self.is_over(), "the run does not end");
         let rows = self.rows();
         check_told(&self.told, &rows);
         let database = self.sandbox.database();
@@ -402,7 +402,7 @@ pub fn check_moments(rows: &[TraceRow]) {
         let what = format!("`{step}` waits for {due} after try {:?}", row.attempt);
         assert_eq!(set.insert((step.clone(), row.pass, row.attempt), due), None, "{what}, once more");
         let next =
-            rows[place..].iter().find(|row| row.kind == "admitted" && row.step.as_ref() == Some(&step));
+            rows.iter().skip(place).find(|row| row.kind == "admitted" && row.step.as_ref() == Some(&step));
         assert!(next.is_some_and(|next| next.at_ms >= due), "{what}: {next:?}");
     }
 }

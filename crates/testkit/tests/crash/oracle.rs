@@ -165,10 +165,11 @@ pub async fn last_report(database: &Path) -> RunReport {
     let world = system_world(Arc::new(comity_core::Unwatched));
     let runtime = Runtime::open(Settings::local(database, Durability::Process, world)).unwrap();
     let rows = runtime.store().accounts(runtime.tenant(), None).await.unwrap();
+    let spent = rows.first().unwrap().cell.spent;
     for row in &rows {
         assert!(row.cell.held.is_zero(), "{}: {:?} is still held", row.cell.label, row.cell.held);
         assert!(!row.cell.frozen, "{} is frozen", row.cell.label);
-        assert_eq!(row.cell.spent, rows[0].cell.spent, "{} and {}", row.cell.label, rows[0].cell.label);
+        assert_eq!(row.cell.spent, spent, "{}", row.cell.label);
     }
     assert_eq!(rows.len(), 3);
     let run = runtime.runs(1).await.unwrap().pop().unwrap().run_id;
