@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "tests write the copy they damage")]
+
 use super::*;
 use comity_core::Unwatched;
 use comity_runtime::{Durability, Settings, system_world};
