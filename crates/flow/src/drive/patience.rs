@@ -25,7 +25,7 @@ pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended, failed: u32) 
         ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry => step.retry.max,
         _ => 0,
     };
-    (failed <= most).then(|| ended.at.plus(wait(step, id, failed)))
+    (1..=most).contains(&failed).then(|| ended.at.plus(wait(step, id, failed)))
 }
 
 fn wait(step: &StepPlan, id: StepId, failed: u32) -> Duration {
