@@ -26,7 +26,7 @@ pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended, failed: u32) 
         // Nothing else is a failure that another try could mend.
         _ => return None,
     };
-    (failed <= most).then(|| ended.at.plus(wait(step, id, failed)))
+    (1..=most).contains(&failed).then(|| ended.at.plus(wait(step, id, failed)))
 }
 
 fn wait(step: &StepPlan, id: StepId, failed: u32) -> Duration {
