@@ -80,9 +80,9 @@ impl Place {
             base_dir: folder.clone(),
             task: String::new(),
             read: Arc::new(move |path| {
-                std::fs::read_to_string(folder.join(path)).map_err(|error| error.to_string()),
+                std::fs::read_to_string(folder.join(path)).map_err(|error| error.to_string())
+            }),
             trace: None,
-        }),
         }
     }
 
