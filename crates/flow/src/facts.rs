@@ -1,16 +1,11 @@
 //! What the names in a condition stand for, after one step's end.
 
+use crate::output::{CONFIDENCE, CONTENT, STRUCTURED, confidence, core, structured};
 use crate::shared::Shared;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The confidence key of an output.
-const CONFIDENCE: &str = "confidence";
-/// The key that holds an agent's text.
-const CONTENT: &str = "content";
-/// The key that holds an agent's values.
-const STRUCTURED: &str = "structured";
 /// The ending of a name that stands for a step's output.
 const OUTPUT: &str = "_output";
 
@@ -67,26 +62,6 @@ impl<'a> Facts<'a> {
 /// The step whose output a name stands for, if it is such a name.
 pub(crate) fn step_of(name: &str) -> Option<&str> {
     name.strip_suffix(OUTPUT).filter(|step| !step.is_empty())
-}
-
-/// The part of an output that people mean: an agent's text, or everything.
-pub(crate) fn core(output: &Value) -> &Value {
-    output.get(CONTENT).filter(|content| content.is_string()).unwrap_or(output)
-}
-
-/// The values that an output has by name: those an agent lists, or an object's own.
-pub(crate) fn structured(output: &Value) -> &Map<String, Value> {
-    static NONE: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
-    match output.get(STRUCTURED) {
-        Some(Value::Object(map)) => map,
-        Some(Value::Null) => &NONE,
-        _ => output.as_object().unwrap_or(&NONE),
-    }
-}
-
-/// How sure the step is of its output, if it says so.
-pub(crate) fn confidence(output: &Value) -> Option<&Value> {
-    output.get(CONFIDENCE).filter(|confidence| confidence.is_number())
 }
 
 fn text(output: &Value) -> Cow<'_, Value> {

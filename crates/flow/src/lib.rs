@@ -14,6 +14,7 @@ pub mod forecast;
 mod format;
 mod json_schema;
 pub mod kinds;
+mod output;
 pub mod plan;
 pub mod planner;
 mod reference;

@@ -3,7 +3,7 @@
 //! A place sees what the steps before it wrote, and nothing that ran beside it: so it does not matter in
 //! which order steps happened to end, and a resumed run sees what it saw before.
 
-use crate::facts;
+use crate::output::{confidence as confidence_of, structured};
 use crate::plan::Merge;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -50,9 +50,9 @@ impl Shared {
     /// What is seen after a step with this ordinal has written its output.
     pub(crate) fn after(&self, ordinal: usize, output: &Value, rules: &Rules) -> Self {
         let mut next = Self { now: self.now + 1, keys: Arc::clone(&self.keys) };
-        let confidence = facts::confidence(output).and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
+        let confidence = confidence_of(output).and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
         let at = (next.now, ordinal);
-        for (key, value) in facts::structured(output) {
+        for (key, value) in structured(output) {
             let value = value.clone();
             let cell = match rule(rules, key) {
                 Merge::Append => Cell::All(BTreeMap::from([(at, value)])),
