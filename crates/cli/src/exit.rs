@@ -156,6 +156,7 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "`comity forecast FLOW` shows where it comes from; raise `max_forecast_usd`, or lower prices, tries \
              and passes",
         ),
+        RuntimeError::TooMany { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),

@@ -32,6 +32,13 @@ pub trait StepRunner: Send + Sync {
     /// does not eat into its time.
     fn turn(&self, ordinal: usize) -> Option<Arc<Semaphore>>;
 
+    /// Whether a step that has failed may be begun anew: nothing that was done in it does harm when it is done
+    /// again.
+    fn repeats(&self, ordinal: usize) -> bool;
+
+    /// What went wrong with the gate inside a step, if anything did: then nothing may follow.
+    fn fault(&self) -> Option<Error>;
+
     /// What the file asks a person about the step of this name, nested ones included.
     fn prompt(&self, name: &str) -> Option<String>;
 }

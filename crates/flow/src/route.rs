@@ -47,13 +47,11 @@ pub(crate) fn is_plain(plan: &Plan, step: &StepPlan) -> bool {
     step.loops.is_empty() && edges(plan, step).all(|when| matches!(when, When::Always))
 }
 
-/// Whether somebody waits to hear that a person said no: an edge of a human step that asks for `approved`.
+/// Whether somebody waits to hear that a person said no: a condition on what leads from a human step.
 pub(crate) fn hears_no(plan: &Plan, step: &StepPlan) -> bool {
-    let asks = |condition: &Condition| {
-        condition.names().iter().any(|name| matches!(&**name, "approved" | "human_decision" | "structured"))
-    };
+    let loops = step.loops.iter().filter_map(|place| plan.loops().get(*place)).map(|again| &again.when);
     step.kind.step == StepKind::HumanDecision
-        && edges(plan, step).any(|when| matches!(when, When::If(condition) if asks(condition)))
+        && edges(plan, step).chain(loops).any(|when| matches!(when, When::If(_)))
 }
 
 fn edges<'p>(plan: &'p Plan, step: &'p StepPlan) -> impl Iterator<Item = &'p When> {

@@ -200,6 +200,11 @@ impl Gate {
                 self.recorded_output(run, seq).await?
             }
             PastState::Failed(reason, seq) => Outcome::Failed(self.ended(run, reason, seq).await?),
+            PastState::Denied(reason @ ReasonCode::ApprovalRejected, seq) => {
+                let record = self.entry_at(run, seq).await?;
+                let (approver, comment) = (record.entry.principal.to_string(), record.words(Slot::Note)?);
+                refusal(reason, rejected(step, &Decision { approver, comment }))
+            }
             PastState::Denied(reason, seq) | PastState::Skipped(reason, seq) => {
                 Outcome::Denied(Refusal { reason, message: self.note(run, seq).await? })
             }
@@ -276,9 +281,7 @@ impl Gate {
                 Ok(Recalled::Approved(Approved { id, attempt: past.attempt, hold, decision, act: past.act }))
             }
             ApprovalState::Rejected => {
-                let Decision { approver, comment } = self.decision_on(run, &row).await?;
-                let said = if comment.is_empty() { String::new() } else { format!(": {comment}") };
-                let message = format!("`{}` was rejected by {approver}{said}", step.name);
+                let message = rejected(step, &self.decision_on(run, &row).await?);
                 Ok(Recalled::Ended(refusal(ReasonCode::ApprovalRejected, message)))
             }
             ApprovalState::Expired => {
@@ -316,6 +319,13 @@ impl Gate {
             }
         }
     }
+}
+
+/// A person's no in words: the same when it is given and when it is read back, because later steps are told.
+fn rejected(step: &Step, decision: &Decision) -> String {
+    let Decision { approver, comment } = decision;
+    let said = if comment.is_empty() { String::new() } else { format!(": {comment}") };
+    format!("`{}` was rejected by {approver}{said}", step.name)
 }
 
 const EXPIRED: &str = "nobody decided in time";

@@ -214,6 +214,9 @@ impl History {
             | EntryKind::Paused
             | EntryKind::Closed => past.state,
         };
+        if entry.kind == EntryKind::Failed && step.kind.is_container() {
+            self.end_waits_in(step.id);
+        }
         self.pass_up(step.parent, entry, before, after);
         count_done(&mut self.steps, step.parent, &own);
     }
@@ -238,6 +241,22 @@ impl History {
                 self.under_way.remove(&step.id);
             }
             _ => {}
+        }
+    }
+
+    /// What steps nested in a failed one waited for, nobody waits for any more.
+    fn end_waits_in(&mut self, parent: StepId) {
+        let parents: HashMap<StepId, Option<StepId>> =
+            self.steps.iter().map(|(step, past)| (*step, past.parent)).collect();
+        for (step, past) in &mut self.steps {
+            let mut here = parents.get(step).copied().flatten();
+            while let Some(around) = here {
+                if around == parent {
+                    past.due = None;
+                    break;
+                }
+                here = parents.get(&around).copied().flatten();
+            }
         }
     }
 

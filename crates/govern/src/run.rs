@@ -244,6 +244,19 @@ impl Run {
         self.state().steps.get(&step).map_or(Amounts::ZERO, |past| past.done)
     }
 
+    /// A step that others are nested in has failed: what these waited for, nobody waits for any more.
+    pub(crate) fn end_waits_in(&self, parent: StepId) {
+        let mut state = self.state();
+        let under: Vec<StepId> =
+            state.steps.keys().copied().filter(|step| state.is_under(*step, parent)).collect();
+        for step in under {
+            state.asked.remove(&step);
+            if let Some(past) = state.steps.get_mut(&step) {
+                past.due = None;
+            }
+        }
+    }
+
     /// A step has begun: it is known from here on, if it was not before.
     pub(crate) fn note_begun(&self, step: &StepRef, act: u64) {
         self.state().steps.entry(step.id).or_insert_with(|| Past::new(step, act));

@@ -369,6 +369,9 @@ impl Settlement {
         let before = self.run.recall(self.step.id).unwrap_or_else(|| fresh.clone());
         let failed = matches!(state, PastState::Failed(..));
         let failures = before.failures + u32::from(failed);
+        if failed && self.step.kind.is_container() {
+            self.run.end_waits_in(self.step.id);
+        }
         if failed || matches!(state, PastState::Settled(_)) {
             let own = before.own(self.step.kind.is_container(), cost);
             self.run.count_done(self.step.parent, &own);

@@ -10,6 +10,8 @@ use std::sync::Arc;
 const MOST_FILES: usize = 64;
 /// How deeply files may name one another.
 const DEEPEST: usize = 6;
+/// Steps that a workflow may have with everything inside it, each time it is named.
+const MOST_STEPS: usize = 20_000;
 /// The key that names another workflow file.
 const WORKFLOW: &str = "workflow";
 
@@ -34,6 +36,12 @@ pub struct Bundle {
 struct Inner {
     plan: Arc<Plan>,
     source: String,
+    /// How many files deep it goes, itself included.
+    height: usize,
+    /// Steps in it, those of the workflows inside it included, each time they are named.
+    steps: usize,
+    /// Names its text and that of every file it names.
+    digest: Digest,
 }
 
 impl Bundle {
@@ -42,6 +50,10 @@ impl Bundle {
         let root = Arc::new(compile(source, kinds)?);
         let mut bundle = Self { root: Arc::clone(&root), inner: BTreeMap::new() };
         bundle.add(&root, "", &mut Vec::new(), kinds, read)?;
+        let steps = bundle.known(&root, "", String::new()).steps;
+        if steps > MOST_STEPS && !bundle.inner.is_empty() {
+            return Err(Error::TooMany { steps, most: MOST_STEPS });
+        }
         Ok(bundle)
     }
 
@@ -65,14 +77,20 @@ impl Bundle {
 
     /// Names what a step of the file at `path` runs: the text of that file and of those it names.
     pub fn digest(&self, path: &str) -> Digest {
-        let source = self.inner.get(path).map_or("", |inner| inner.source.as_str());
-        let plan = self.inner.get(path).map(|inner| &inner.plan);
-        let steps = plan.into_iter().flat_map(|plan| plan.steps());
-        let further: Vec<Digest> =
-            steps.filter_map(|step| self.inner(path, step)).map(|(path, _)| self.digest(&path)).collect();
+        self.inner.get(path).map_or(Digest::ZERO, |inner| inner.digest)
+    }
+
+    /// What a plan whose inner files are all known comes to.
+    fn known(&self, plan: &Arc<Plan>, path: &str, source: String) -> Inner {
+        let named: Vec<&Inner> =
+            plan.steps().iter().filter_map(|step| self.inner.get(&beside(path, named(step)?)?)).collect();
+        let height = 1 + named.iter().map(|inner| inner.height).max().unwrap_or(0);
+        let inside = named.iter().map(|inner| inner.steps);
+        let steps = inside.fold(plan.steps().len(), usize::saturating_add);
         let mut parts: Vec<&[u8]> = vec![b"comity/workflow/v1\n", source.as_bytes()];
-        parts.extend(further.iter().map(|digest| &digest.0[..]));
-        Digest::of(&parts)
+        parts.extend(named.iter().map(|inner| &inner.digest.0[..]));
+        let digest = Digest::of(&parts);
+        Inner { plan: Arc::clone(plan), source, height, steps, digest }
     }
 
     /// What the files ask a person about the step of this name: the names of those around it come first.
@@ -104,10 +122,13 @@ impl Bundle {
             if above.contains(&inner) || inner == path {
                 return Err(fail("names itself, directly or through others".to_owned()));
             }
-            if above.len() + 1 > DEEPEST {
+            if above.len() >= DEEPEST {
                 return Err(fail(format!("is more than {DEEPEST} files deep")));
             }
-            if self.inner.contains_key(&inner) {
+            if let Some(known) = self.inner.get(&inner) {
+                if above.len() + known.height > DEEPEST {
+                    return Err(fail(format!("goes more than {DEEPEST} files deep")));
+                }
                 continue;
             }
             if self.inner.len() >= MOST_FILES {
@@ -125,10 +146,13 @@ impl Bundle {
                 return Err(fail(why.to_owned()));
             }
             let compiled = Arc::new(compiled);
-            let known = Inner { plan: Arc::clone(&compiled), source };
             above.push(inner.clone());
             self.add(&compiled, &inner, above, kinds, read)?;
             above.pop();
+            let known = self.known(&compiled, &inner, source);
+            if known.steps > MOST_STEPS {
+                return Err(fail(format!("has more than {MOST_STEPS} steps with everything inside it")));
+            }
             self.inner.insert(inner, known);
         }
         Ok(())

@@ -45,6 +45,16 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A workflow has too many steps with everything inside it.
+    #[error(
+        "the workflow has {steps} steps with those of the workflows inside it, and at most {most} are taken"
+    )]
+    TooMany {
+        /// How many.
+        steps: usize,
+        /// The most.
+        most: usize,
+    },
     /// A workflow file that a step names is wrong.
     #[error("{file}: {invalid}")]
     InvalidInner {

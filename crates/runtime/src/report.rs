@@ -68,6 +68,8 @@ struct Fold {
     steps: Vec<StepReport>,
     outputs: Vec<Option<Value>>,
     asks: Vec<Option<ApprovalInfo>>,
+    /// What each step has cost, in millionths of a dollar.
+    costs: Vec<u64>,
     /// Questions about nested steps, by name.
     nested: BTreeMap<String, ApprovalInfo>,
 }
@@ -91,6 +93,7 @@ impl Fold {
             steps,
             outputs: vec![None; count],
             asks: vec![None; count],
+            costs: vec![0; count],
             nested: BTreeMap::new(),
         }
     }
@@ -106,6 +109,10 @@ impl Fold {
             return Ok(());
         }
         let Ok(ordinal) = usize::try_from(step.ordinal) else { return Ok(()) };
+        // Every try and every pass counts, and what it cost before it was suspended.
+        if let (Some(cost), Some(usage)) = (self.costs.get_mut(ordinal), record.entry.usage) {
+            *cost = cost.saturating_add(usage.micro_usd);
+        }
         self.note(ordinal, event, record.entry.expires);
         Ok(())
     }
@@ -137,7 +144,7 @@ impl Fold {
         step.attempts = step.attempts.max(event.attempt.unwrap_or_default());
         step.reason = event.reason;
         step.message.clone_from(&event.message);
-        step.cost_usd = event.cost_usd.unwrap_or(step.cost_usd);
+        step.cost_usd = usd(self.costs.get(ordinal).copied().unwrap_or_default());
         step.duration_ms = event.duration_ms.or(step.duration_ms);
         if event.kind == EventKind::StepSettled {
             *output = event.output;

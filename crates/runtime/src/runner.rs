@@ -183,6 +183,11 @@ impl Runner {
         }
     }
 
+    /// Whether doing a step twice does what doing it once does, and so does everything in it.
+    fn is_harmless(&self, ordinal: usize) -> bool {
+        self.plan.step(ordinal).is_some_and(|step| step.idempotent) && self.repeats(ordinal)
+    }
+
     /// The most that one try of a step can cost.
     fn most(plan: &StepPlan, ready: &Ready, input: &Input) -> Amounts {
         match &ready.doer {
@@ -277,6 +282,19 @@ impl StepRunner for Runner {
 
     fn turn(&self, ordinal: usize) -> Option<Arc<Semaphore>> {
         self.ready.get(ordinal)?.turn.clone()
+    }
+
+    fn repeats(&self, ordinal: usize) -> bool {
+        match &self.at(ordinal).1.doer {
+            // It ended and said that it failed: what it did not do may be asked for again.
+            Doer::Adapter(_) | Doer::Timer => true,
+            Doer::Agent(_, tools) => tools.are_idempotent(),
+            Doer::Flow(inner) => (0..inner.ready.len()).all(|step| inner.is_harmless(step)),
+        }
+    }
+
+    fn fault(&self) -> Option<comity_govern::Error> {
+        self.shop.fault()
     }
 
     fn prompt(&self, name: &str) -> Option<String> {

@@ -5,7 +5,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 /// Headers that frame a message or are ours to set.
-const OURS: [HeaderName; 11] = [
+const OURS: [HeaderName; 12] = [
     header::ACCEPT_ENCODING,
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -17,11 +17,12 @@ const OURS: [HeaderName; 11] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     IDEMPOTENCY_KEY,
+    TRACEPARENT,
 ];
 
-/// Tells a service that it has been asked before.
 /// Which trace a call belongs to. Source: W3C Trace Context.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Tells a service that it has been asked before.
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Words of a header's value shorter than this, in bytes, are no secrets: `Bearer`, `ApiKey`.

@@ -5,9 +5,6 @@ use comity_core::{Digest, ReasonCode, StepId, Timestamp};
 use comity_govern::Ended;
 use std::time::Duration;
 
-/// Tries after the first for a step that is to be tried again when its time is over, and says no number.
-const AFTER_TIMEOUT: u32 = 3;
-
 /// The moment of the next try; `None` when there is none.
 ///
 /// What counts is how often the step has `failed`: a try that was lost with its process, or called off, takes
@@ -18,10 +15,9 @@ const AFTER_TIMEOUT: u32 = 3;
 /// the same moment.
 pub(super) fn next_try(step: &StepPlan, id: StepId, ended: &Ended, failed: u32) -> Option<Timestamp> {
     let most = match ended.reason {
-        ReasonCode::EffectFailed | ReasonCode::OutputSchema => step.retry.max,
-        ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry && step.retry.max == 0 => {
-            AFTER_TIMEOUT
-        }
+        ReasonCode::EffectFailed => step.retry.max,
+        // What did not fit was done all the same.
+        ReasonCode::OutputSchema if step.idempotent => step.retry.max,
         ReasonCode::EffectTimeout if step.on_timeout == OnTimeout::Retry => step.retry.max,
         // Nothing else is a failure that another try could mend.
         _ => return None,

@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::plan::StepPlan;
 use crate::route::{self, Limits, Lost, Routing};
 use crate::shared::Shared;
-use comity_core::Step;
+use comity_core::{Step, StepKind};
 use comity_govern::{Error, Failure, Input, Outcome, Output, Permit};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -52,7 +52,8 @@ impl Taking<'_> {
         let output = self.drive.runner.run(permit, self.ordinal, &self.input).await?;
         let output = self.checked(permit, output).await?;
         if let Some(outlook) = &self.outlook {
-            self.led(outlook, &output)
+            self.drive
+                .led(self.ordinal, self.planned, outlook, &output.value)
                 .map_err(|Lost { reason, message }| Failure::Refused(reason, message))?;
         }
         Ok(output)
@@ -66,7 +67,9 @@ impl Taking<'_> {
             Ok(value) => return Ok(Output { value }),
             Err(why) => why,
         };
-        if !self.planned.idempotent {
+        // A workflow inside would only say again what it has said.
+        let mends = self.planned.idempotent && self.planned.kind.step != StepKind::Workflow;
+        if !mends || !self.drive.runner.repeats(self.ordinal) {
             return Err(refused(&why));
         }
         let mut input = self.input.value.clone();
@@ -76,17 +79,23 @@ impl Taking<'_> {
         let repaired = self.drive.runner.run(permit, self.ordinal, &Input::new(input)).await?;
         schema.check(&repaired.value).map(|value| Output { value }).map_err(|why| refused(&why))
     }
-
-    fn led(&self, outlook: &Outlook, output: &Output) -> Result<Routing, Lost> {
-        let routing = self.drive.routing(self.ordinal, self.planned, outlook, &output.value)?;
-        route::within(self.drive.plan, self.planned, &routing, &outlook.limits)?;
-        Ok(routing)
-    }
 }
 
 impl Drive<'_> {
-    /// Where a step's end leads, by its output.
-    pub(super) fn routing(
+    /// Where a step's end leads, by its output, and within what its loops and routes may do.
+    pub(super) fn led(
+        &self,
+        ordinal: usize,
+        planned: &StepPlan,
+        outlook: &Outlook,
+        output: &Value,
+    ) -> Result<Routing, Lost> {
+        let routing = self.routing(ordinal, planned, outlook, output)?;
+        route::within(self.plan, planned, &routing, &outlook.limits)?;
+        Ok(routing)
+    }
+
+    fn routing(
         &self,
         ordinal: usize,
         planned: &StepPlan,

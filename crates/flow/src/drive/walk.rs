@@ -145,6 +145,11 @@ impl<'d> Walk<'d> {
             drive.scope.run().schedule(&step, 0, due, ReasonCode::Timer, &message);
             return self.wait_until(ordinal, due).await;
         }
+        // Whatever woke it: it is not tried again before the moment that is written down.
+        if again && let Some(due) = drive.scope.run().due(step.id).filter(|due| *due > drive.clock.now()) {
+            self.again.insert(ordinal);
+            return self.wait_until(ordinal, due).await;
+        }
         let outlook = self.outlook(ordinal, planned).map(Arc::new);
         let kept = outlook.clone();
         let taking = Taking { drive, ordinal, planned, step, input, outlook };
@@ -224,7 +229,7 @@ impl<'d> Walk<'d> {
         let value = settled.output.value;
         let rules = &self.drive.plan.control().merge;
         let routing = match &outlook {
-            Some(outlook) => self.drive.routing(ordinal, planned, outlook, &value).map(Some),
+            Some(outlook) => self.drive.led(ordinal, planned, outlook, &value).map(Some),
             None => Ok(None),
         };
         let before = outlook.map_or_else(|| self.met(ordinal), |outlook| outlook.shared.clone());
@@ -243,7 +248,8 @@ impl<'d> Walk<'d> {
         let drive = self.drive;
         let iteration = self.planner.iteration(ordinal);
         let id = drive.scope.step_id(u32::try_from(ordinal).unwrap_or(u32::MAX), iteration);
-        let Some(due) = patience::next_try(planned, id, ended, drive.scope.run().failures(id)) else {
+        let next = patience::next_try(planned, id, ended, drive.scope.run().failures(id));
+        let Some(due) = next.filter(|_| drive.runner.repeats(ordinal)) else {
             let passed = patience::passes_over(planned, ended.reason);
             let fate = if passed { PASSED } else { Fate::Failed(ended.reason) };
             return self.end(ordinal, fate, None).await;
@@ -274,7 +280,7 @@ impl<'d> Walk<'d> {
             refusal.reason == ReasonCode::ApprovalRejected && route::hears_no(self.drive.plan, planned);
         let Some(outlook) = outlook.filter(|_| hears) else { return self.end(ordinal, fate, None).await };
         let value = json!({"approved": false, "comment": refusal.message, "human_decision": false});
-        let routing = self.drive.routing(ordinal, planned, &outlook, &value);
+        let routing = self.drive.led(ordinal, planned, &outlook, &value);
         let shared = outlook.shared.after(ordinal, &value, &self.drive.plan.control().merge);
         if let Some(left) = self.left.get_mut(ordinal) {
             *left = Left { output: Some(Arc::new(value)), at: None, shared };
@@ -289,6 +295,10 @@ impl<'d> Walk<'d> {
     /// ended.
     async fn suspended(&mut self, ordinal: usize) -> Result<(), Error> {
         let drive = self.drive;
+        // The gate itself failed inside the step: nothing may be done on top of that.
+        if let Some(fault) = drive.runner.fault() {
+            return Err(fault);
+        }
         if !drive.is_nested() {
             let run = drive.scope.run();
             let place = u32::try_from(ordinal).unwrap_or(u32::MAX);
@@ -437,7 +447,8 @@ fn why(fate: Option<Fate>) -> (ReasonCode, String) {
         Some(Fate::Skipped(Cause::Failed(reason))) => ("failed", reason),
         Some(Fate::Skipped(Cause::Denied(reason))) => ("was refused", reason),
         Some(PASSED) => {
-            return (ReasonCode::ConditionFalse, "the workflow went another way".to_owned());
+            let message = "no way led to it: the workflow went another way, or past a step before it";
+            return (ReasonCode::ConditionFalse, message.to_owned());
         }
         _ => ("has no result", ReasonCode::Unreachable),
     };

@@ -42,7 +42,8 @@ impl Ready {
     pub(super) fn of_flow(step: &StepPlan, inner: Runner, source: Digest) -> Self {
         let bound = flow_bound(&inner, &Amounts::ZERO, &Amounts::ZERO);
         let contract = contract(step, Some(source));
-        let endpoint = format!("workflow:{}", step.name).into();
+        // What is done another way fails by itself: its circuit breaker is its own.
+        let endpoint = format!("workflow:{}", contract.hex()).into();
         Self { doer: Doer::Flow(Box::new(inner)), contract, endpoint, turn: None, bound }
     }
 }
@@ -66,7 +67,7 @@ pub(super) fn build(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>
     let fail = |source| Error::Adapter { step: step.name.to_string(), source };
     let adapter = shop.adapter(step.kind.name, &step.config)?.map_err(fail)?;
     let endpoint: Arc<str> = adapter.endpoint().into();
-    let turn = endpoint.starts_with("command:").then(|| Arc::clone(&shop.processes));
+    let turn = needs_turn(step.kind.name).then(|| Arc::clone(&shop.processes));
     // The call's own step and price, and whatever it may nest. What leaves the range fits no account. An
     // output that may be repaired is paid for twice.
     let calls = if step.schema.is_some() && step.idempotent { 2 } else { 1 };
@@ -90,7 +91,8 @@ fn agent(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>) -> Result
     let contract = contract(step, Some(tools.digest()));
     let bound = agent_bound(&agent, &tools, step, &Input::new(json!({"task": "x".repeat(ASSUMED)})));
     let doer = Doer::Agent(Box::new(agent), tools);
-    Ok(Ready { doer, contract, endpoint: "agent".into(), turn: None, bound })
+    let endpoint = format!("agent:{}", contract.hex()).into();
+    Ok(Ready { doer, contract, endpoint, turn: None, bound })
 }
 
 /// The most that a step which walks another plan can still cost, itself included.
@@ -106,6 +108,11 @@ pub(super) fn agent_bound(agent: &Agent, tools: &Toolbox, step: &StepPlan, input
     let turns = if step.schema.is_some() && step.idempotent { 2 } else { 1 };
     let nested = times(&agent.bound(input, &tools.bounds()), turns);
     own.checked_add(&nested).unwrap_or(Amounts::UNLIMITED)
+}
+
+/// Whether a step of this kind takes a process or a socket of the machine while it is done.
+pub(super) fn needs_turn(kind: &str) -> bool {
+    matches!(kind, "command" | "http")
 }
 
 /// The amounts, so often; what leaves the range fits no account.
@@ -172,8 +179,13 @@ impl Runner {
         match walked.verdict {
             RunVerdict::Completed => Ok(Output { value: walked.output }),
             RunVerdict::Waiting => Err(Failure::Waiting("a step in it waits".to_owned())),
-            RunVerdict::Failed(reason) => Err(Failure::Failed(format!("it failed: {reason}"))),
-            RunVerdict::Denied(reason) => Err(Failure::Failed(format!("it was refused: {reason}"))),
+            // Why it ended is why the step ends: a refusal inside is no failure that another try could mend.
+            RunVerdict::Failed(reason) => {
+                Err(Failure::Refused(reason, format!("a step in it failed: {reason}")))
+            }
+            RunVerdict::Denied(reason) => {
+                Err(Failure::Refused(reason, format!("a step in it was refused: {reason}")))
+            }
         }
     }
 }

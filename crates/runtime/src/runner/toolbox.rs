@@ -1,6 +1,7 @@
 //! What one agent may call: the tools of its file, each done by an adapter.
 
 use super::Shop;
+use super::doer::needs_turn;
 use crate::error::Error;
 use comity_adapter::Adapter;
 use comity_agent::Tools;
@@ -8,7 +9,9 @@ use comity_core::{Amounts, BoxFuture, Digest, Step};
 use comity_flow::{Plan, StepPlan, ToolPlan};
 use comity_govern::{Failure, Input, Output, Permit, Scope};
 use comity_model::{ToolCall, ToolSpec};
+use futures_util::future::{Either, select};
 use serde_json::Value;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// The tools of one agent.
@@ -39,6 +42,11 @@ impl Toolbox {
         let spec =
             |tool: &Tool| ToolSpec { name: tool.plan.name.to_string(), about: tool.plan.about.clone() };
         self.tools.iter().map(spec).collect()
+    }
+
+    /// Whether calling any of them twice does what calling it once does.
+    pub(super) fn are_idempotent(&self) -> bool {
+        self.tools.iter().all(|tool| tool.plan.idempotent)
     }
 
     /// What one call of each costs at most.
@@ -113,10 +121,18 @@ impl Tools for Toolbox {
             return Box::pin(async move { Err(Failure::Failed(short.to_string())) });
         }
         // Programs have their turns here too: an agent waits for one within its own time.
-        let turns = tool.endpoint.starts_with("command:").then(|| Arc::clone(&self.shop.processes));
+        let turns = needs_turn(tool.plan.kind.name).then(|| Arc::clone(&self.shop.processes));
         Box::pin(async move {
             let _turn = match &turns {
-                Some(turns) => turns.acquire().await.ok(),
+                Some(turns) => {
+                    let over = permit.clock().sleep(permit.time_left());
+                    match select(pin!(turns.acquire()), over).await {
+                        Either::Left((turn, _)) => turn.ok(),
+                        Either::Right(_) => {
+                            return Err(Failure::Failed("it was not its turn within its time".to_owned()));
+                        }
+                    }
+                }
                 None => None,
             };
             tool.adapter.call(permit, input).await

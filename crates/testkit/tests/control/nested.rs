@@ -146,3 +146,70 @@ fn a_forecast_above_its_ceiling_starts_nothing_here_or_inside() {
     let house = House::new();
     assert_eq!(house.run(&format!("name: t\n{cheap}")).status, "completed");
 }
+
+#[test]
+fn a_refusal_inside_is_not_tried_again_and_keeps_its_reason() {
+    let inner =
+        "name: inner\npolicy: {budget_usd: 0.005}\nnodes:\n  x: {kind: say, as: x, price_usd: 0.01}\n";
+    let house = House::new().with("inner.yaml", inner);
+    let outer = OUTER.replace("inner.yaml}", "inner.yaml, max_retries: 2, retry_backoff_s: 0.002}");
+    let report = house.run(&outer);
+    assert_eq!(stands(&report, "sub"), "failed budget.usd");
+    let rows = entries(&house.trace(&report.run_id));
+    assert_eq!(rows.iter().filter(|row| *row == "admitted sub").count(), 1, "{rows:?}");
+    let ask = "name: inner\nnodes:\n  ask: {kind: human, prompt: 'Go on?'}\n";
+    let house = House::new().with("inner.yaml", ask);
+    let waiting = house.run(&outer);
+    house.rule(&waiting.run_id, "sub/ask", Ruling::Reject);
+    assert_eq!(stands(&house.resume(&waiting.run_id), "sub"), "failed approval.rejected");
+}
+
+#[test]
+fn what_runs_out_of_time_inside_ends_as_the_step_around_it_says() {
+    let house = House::new()
+        .with("inner.yaml", "name: inner\nnodes:\n  x: {kind: say, as: x, stalls: 1, timeout_s: 0.05}\n");
+    let report = house.run(&OUTER.replace("inner.yaml}", "inner.yaml, on_timeout: skip}"));
+    assert_eq!(
+        (report.status.as_str(), stands(&report, "last").as_str()),
+        ("completed", "skipped condition.false")
+    );
+}
+
+#[test]
+fn what_may_do_harm_inside_is_not_begun_anew() {
+    let house = House::new().with(
+        "inner.yaml",
+        "name: inner\nnodes:\n  x: {kind: say, as: x, idempotent: false}\n  \
+         y: {kind: say, as: y, fails: 1}\nedges: [x -> y]\n",
+    );
+    let report =
+        house.run(&OUTER.replace("inner.yaml}", "inner.yaml, max_retries: 1, retry_backoff_s: 0.002}"));
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("failed", "first x y".to_owned()));
+}
+
+#[test]
+fn an_agent_with_a_tool_that_may_do_harm_is_not_asked_twice() {
+    let agent = |idempotent: bool| {
+        let house = House::new();
+        let report = house.run(&format!(
+            "name: t\ntools: {{send: {{kind: say, as: send, idempotent: {idempotent}}}}}\nnodes:\n  \
+             a: {{kind: native, tools: [send], sandbox: {{calls: [{{tool: send}}], content: 'no json'}}, \
+             output_schema: {{type: object, required: [n]}}}}\n"
+        ));
+        assert_eq!(stands(&report, "a"), "failed output.schema");
+        calls().len()
+    };
+    assert_eq!((agent(true), agent(false)), (2, 1));
+}
+
+#[test]
+fn files_that_multiply_are_refused_before_they_do() {
+    let many: String = (0..20).map(|n| format!("  s{n}: {{kind: subgraph, workflow: NEXT}}\n")).collect();
+    let mut house = House::new().with("f5.yaml", "name: f\nnodes:\n  x: {kind: say, as: x}\n");
+    for n in 0..5 {
+        let source = format!("name: f\nnodes:\n{}", many.replace("NEXT", &format!("f{}.yaml", n + 1)));
+        house = house.with(&format!("f{n}.yaml"), &source);
+    }
+    let message = house.refused(&OUTER.replace("inner.yaml", "f0.yaml"));
+    assert!(message.contains("20000 steps"), "{message}");
+}

@@ -79,3 +79,11 @@ fn a_step_that_may_do_harm_is_not_repaired() {
     ));
     assert_eq!((stands(&report, "a").as_str(), calls().len()), ("failed output.schema", 1));
 }
+
+#[test]
+fn no_retries_means_none_whatever_becomes_of_its_time() {
+    let house = House::new();
+    let report = house.run(&late("on_timeout: retry, max_retries: 0"));
+    assert_eq!((report.status.as_str(), stands(&report, "a").as_str()), ("failed", "failed effect.timeout"));
+    assert_eq!(calls().iter().filter(|call| *call == "a").count(), 1);
+}

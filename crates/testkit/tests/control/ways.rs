@@ -115,3 +115,33 @@ fn steps_are_given_the_shared_context_when_the_file_keeps_one() {
     house.run("name: t\nnodes:\n  a: {kind: say, as: a}\n");
     assert_eq!(given("a")[0].get("shared"), None);
 }
+
+const REVISE: &str = "name: t\nnodes:\n  draft: {kind: say, as: draft}\n  ask: {kind: human, prompt: 'Good?'}\n  \
+                      out: {kind: say, as: out}\nedges: [draft -> ask -> out]\n\
+                      loop_edges: [{from: ask, to: draft, condition: approved == False, max_iterations: 1}]\n";
+
+#[test]
+fn a_persons_no_may_go_back_and_only_so_often() {
+    let house = House::new();
+    let waiting = house.run(REVISE);
+    house.rule(&waiting.run_id, "ask", Ruling::Reject);
+    let again = house.resume(&waiting.run_id);
+    assert_eq!((again.status.as_str(), calls().join(" ")), ("waiting", "draft draft".to_owned()));
+    house.rule(&waiting.run_id, "ask", Ruling::Reject);
+    let report = house.resume(&waiting.run_id);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("failed", "draft draft".to_owned()));
+}
+
+#[test]
+fn a_no_reads_the_same_when_it_is_given_and_when_it_is_read_back() {
+    let house = House::new();
+    let source = "name: t\nnodes:\n  ask: {kind: human, prompt: 'Ship?'}\n  tell: {kind: say, as: tell}\n  \
+                  last: {kind: human, prompt: 'Sure?'}\nedges:\n  \
+                  - {from: ask, to: tell, condition: not approved}\n  - tell -> last\n";
+    let waiting = house.run_answering(source, Ruling::Reject);
+    assert_eq!((waiting.status.as_str(), calls().join(" ")), ("waiting", "tell".to_owned()));
+    // What the next step was told is what it is asked for with again.
+    house.rule(&waiting.run_id, "last", Ruling::Approve);
+    assert_eq!(house.resume(&waiting.run_id).status, "completed");
+    assert_eq!(calls().join(" "), "tell");
+}
