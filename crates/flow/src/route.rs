@@ -47,11 +47,39 @@ pub(crate) fn is_plain(plan: &Plan, step: &StepPlan) -> bool {
     step.loops.is_empty() && edges(plan, step).all(|when| matches!(when, When::Always))
 }
 
-/// Whether somebody waits to hear that a person said no: a condition on what leads from a human step.
+/// Whether somebody waits to hear that a person said no: a condition on what leads from a human step that
+/// looks at what they said.
 pub(crate) fn hears_no(plan: &Plan, step: &StepPlan) -> bool {
     let loops = step.loops.iter().filter_map(|place| plan.loops().get(*place)).map(|again| &again.when);
-    step.kind.step == StepKind::HumanDecision
-        && edges(plan, step).chain(loops).any(|when| matches!(when, When::If(_)))
+    step.kind.step == StepKind::HumanDecision && edges(plan, step).chain(loops).any(asks)
+}
+
+/// Whether a condition looks at what a person said. Only such a one is followed when they said no: what asks
+/// for something else, or for nothing, was meant for a yes.
+fn asks(when: &When) -> bool {
+    let says = |name: &str| matches!(name, "approved" | "human_decision" | "output" | "structured");
+    matches!(when, When::If(condition) if condition.names().iter().any(|name| says(name)))
+}
+
+/// Decides where a person's no leads.
+pub(crate) fn decide_no(plan: &Plan, step: &StepPlan, facts: &Facts<'_>) -> Result<Routing, Lost> {
+    for place in step.loops.iter().copied() {
+        let Some(again) = plan.loops().get(place) else { continue };
+        if let When::If(condition) = &again.when
+            && asks(&again.when)
+            && holds(plan, step, again.to, condition, facts)?
+        {
+            return Ok(Routing { back: Some(place), ..Routing::default() });
+        }
+    }
+    let mut follow = Vec::with_capacity(step.outgoing.len());
+    for edge in step.outgoing.iter().filter_map(|edge| plan.edges().get(*edge)) {
+        follow.push(match &edge.when {
+            When::If(condition) if asks(&edge.when) => holds(plan, step, edge.to, condition, facts)?,
+            When::If(_) | When::Always | When::Routed => false,
+        });
+    }
+    Ok(Routing { back: None, named: false, follow })
 }
 
 fn edges<'p>(plan: &'p Plan, step: &'p StepPlan) -> impl Iterator<Item = &'p When> {

@@ -2,7 +2,7 @@
 
 use super::Drive;
 use crate::facts::Facts;
-use crate::plan::StepPlan;
+use crate::plan::{Plan, StepPlan};
 use crate::route::{self, Limits, Lost, Routing};
 use crate::shared::Shared;
 use comity_core::{Step, StepKind};
@@ -81,6 +81,9 @@ impl Taking<'_> {
     }
 }
 
+/// How it is decided where a step's end leads.
+type Decide = fn(&Plan, &StepPlan, &Facts<'_>) -> Result<Routing, Lost>;
+
 impl Drive<'_> {
     /// Where a step's end leads, by its output, and within what its loops and routes may do.
     pub(super) fn led(
@@ -90,9 +93,18 @@ impl Drive<'_> {
         outlook: &Outlook,
         output: &Value,
     ) -> Result<Routing, Lost> {
-        let routing = self.routing(ordinal, planned, outlook, output)?;
-        route::within(self.plan, planned, &routing, &outlook.limits)?;
-        Ok(routing)
+        self.routing(ordinal, planned, outlook, output, route::decide)
+    }
+
+    /// Where a person's no leads.
+    pub(super) fn led_by_no(
+        &self,
+        ordinal: usize,
+        planned: &StepPlan,
+        outlook: &Outlook,
+        output: &Value,
+    ) -> Result<Routing, Lost> {
+        self.routing(ordinal, planned, outlook, output, route::decide_no)
     }
 
     fn routing(
@@ -101,11 +113,14 @@ impl Drive<'_> {
         planned: &StepPlan,
         outlook: &Outlook,
         output: &Value,
+        decide: Decide,
     ) -> Result<Routing, Lost> {
         let shared = outlook.shared.after(ordinal, output, &self.plan.control().merge);
         let (task, earlier, iteration) = (self.task, outlook.earlier.as_slice(), outlook.iteration);
         let facts = Facts { task, iteration, own: (&planned.name, output), earlier, shared: &shared };
-        route::decide(self.plan, planned, &facts)
+        let routing = decide(self.plan, planned, &facts)?;
+        route::within(self.plan, planned, &routing, &outlook.limits)?;
+        Ok(routing)
     }
 }
 

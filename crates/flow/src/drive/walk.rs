@@ -280,7 +280,7 @@ impl<'d> Walk<'d> {
             refusal.reason == ReasonCode::ApprovalRejected && route::hears_no(self.drive.plan, planned);
         let Some(outlook) = outlook.filter(|_| hears) else { return self.end(ordinal, fate, None).await };
         let value = json!({"approved": false, "comment": refusal.message, "human_decision": false});
-        let routing = self.drive.led(ordinal, planned, &outlook, &value);
+        let routing = self.drive.led_by_no(ordinal, planned, &outlook, &value);
         let shared = outlook.shared.after(ordinal, &value, &self.drive.plan.control().merge);
         if let Some(left) = self.left.get_mut(ordinal) {
             *left = Left { output: Some(Arc::new(value)), at: None, shared };

@@ -145,3 +145,16 @@ fn a_no_reads_the_same_when_it_is_given_and_when_it_is_read_back() {
     assert_eq!(house.resume(&waiting.run_id).status, "completed");
     assert_eq!(calls().join(" "), "tell");
 }
+
+#[test]
+fn a_no_follows_only_what_asks_about_it() {
+    let house = House::new();
+    let source = "name: t\nnodes:\n  ask: {kind: human, prompt: 'Ship?'}\n  ship: {kind: say, as: ship}\n  \
+                  also: {kind: say, as: also}\n  tell: {kind: say, as: tell}\nedges:\n  - ask -> ship\n  \
+                  - {from: ask, to: also, condition: task != ''}\n  \
+                  - {from: ask, to: tell, condition: not approved}\n";
+    let waiting = house.run(source);
+    house.rule(&waiting.run_id, "ask", Ruling::Reject);
+    let report = house.resume(&waiting.run_id);
+    assert_eq!((report.status.as_str(), calls().join(" ")), ("completed", "tell".to_owned()));
+}
