@@ -1,5 +1,6 @@
 //! What is wrong with a workflow file: where, under which code, and what to do about it.
 
+use crate::plan::Place;
 use std::fmt::{self, Write as _};
 
 /// A stable name for one sort of mistake, `CM0102`. Codes are never renamed or reused.
@@ -11,6 +12,14 @@ impl Code {
     pub const fn as_str(self) -> &'static str {
         self.0
     }
+}
+
+/// Mistakes that show only when steps are built, by whoever builds them.
+impl Code {
+    /// A step or a tool cannot be set up.
+    pub const SETUP: Self = Self("CM0207");
+    /// A workflow file that a step names cannot be used.
+    pub const INNER: Self = Self("CM0208");
 }
 
 impl fmt::Display for Code {
@@ -112,6 +121,14 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake in what stands at a place of the file.
+    pub fn error(code: Code, place: Place, message: String) -> Self {
+        let Place { line, column, width } = place;
+        Self { severity: Severity::Error, code, line, column, width, message, help: None }
+    }
 }
 
 /// A workflow file that cannot run, with everything that is wrong with it, in file order.

@@ -34,7 +34,7 @@ pub use format::format;
 pub use json_schema::json_schema;
 pub use kinds::KINDS;
 pub use plan::{
-    Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Plan, Retry, StepPlan, ToolPlan, When,
+    Control, EdgePlan, LoopPlan, Merge, ModelRouter, OnTimeout, Place, Plan, Retry, StepPlan, ToolPlan, When,
     compile,
 };
 pub use planner::{Cause, Fate, Planner, RunVerdict};

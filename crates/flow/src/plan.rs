@@ -11,7 +11,7 @@ use crate::{
 use comity_core::{KindSpec, MicroUsd, RiskTier};
 use comity_govern::Policy;
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// A workflow that may run. Only [`compile`] makes one: without its loops its graph has no circle, and it
 /// has at least one step.
@@ -74,11 +74,30 @@ pub struct ModelRouter {
     pub tiers: BTreeMap<String, String>,
 }
 
+/// Where something stands in its file. Two plans that differ in nothing else are shown alike.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// Characters that are meant; at least 1.
+    pub width: u32,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
 /// One step of a plan. Its place in [`Plan::steps`] is its ordinal: its place in the file, from 0.
 #[derive(Clone, Debug)]
 pub struct StepPlan {
     /// The name in the file.
     pub name: Arc<str>,
+    /// Where its name stands.
+    pub place: Place,
     /// The kind, which says who runs it.
     pub kind: &'static KindSpec,
     /// Declared impact; the kind's when the file declares none.
@@ -185,6 +204,8 @@ pub struct LoopPlan {
 pub struct ToolPlan {
     /// The name in the file.
     pub name: Arc<str>,
+    /// Where its name stands.
+    pub place: Place,
     /// The kind of step it is.
     pub kind: &'static KindSpec,
     /// Declared impact.

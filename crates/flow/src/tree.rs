@@ -1,6 +1,7 @@
 //! A YAML document as a tree that remembers where everything stood and how it was spelled.
 
 use crate::findings::quote;
+use crate::plan::Place;
 
 /// A place in a file: line and column from 1, width in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,12 @@ pub(crate) struct Mark {
 impl Mark {
     /// The very beginning of a file.
     pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
+
+    /// The same, for those outside.
+    pub(crate) fn place(self) -> Place {
+        let Self { line, column, width } = self;
+        Place { line, column, width }
+    }
 }
 
 /// A value with its place.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use comity_core::{Digest, KindSpec, StepKind};
-use comity_flow::{Plan, StepPlan, compile};
+use comity_flow::{Code, Diagnostic, Invalid, Plan, StepPlan, compile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Bundle {
     pub fn gather(source: &str, kinds: &[&'static KindSpec], read: &Reader) -> Result<Self, Error> {
         let root = Arc::new(compile(source, kinds)?);
         let mut bundle = Self { root: Arc::clone(&root), inner: BTreeMap::new() };
-        bundle.add(&root, "", &mut Vec::new(), kinds, read)?;
+        bundle.add(&root, ("", source), &mut Vec::new(), kinds, read)?;
         let steps = bundle.known(&root, "", String::new()).steps;
         if steps > MOST_STEPS && !bundle.inner.is_empty() {
             return Err(Error::TooMany { steps, most: MOST_STEPS });
@@ -109,53 +109,90 @@ impl Bundle {
     fn add(
         &mut self,
         plan: &Plan,
+        (path, source): (&str, &str),
+        above: &mut Vec<String>,
+        kinds: &[&'static KindSpec],
+        read: &Reader,
+    ) -> Result<(), Error> {
+        let mut wrong = Vec::new();
+        for step in plan.steps() {
+            if let Err(error) = self.add_one(step, path, above, kinds, read) {
+                match error {
+                    // The next step's mistake is told too.
+                    Error::Inner { .. } => {
+                        wrong.push(Diagnostic::error(Code::INNER, step.place, error.to_string()));
+                    }
+                    other => return Err(other),
+                }
+            }
+        }
+        refusal(path, source, wrong)
+    }
+
+    /// Nothing, if nothing is wrong with the file at this path.
+    pub fn refuse(&self, path: &str, wrong: Vec<Diagnostic>) -> Result<(), Error> {
+        let source = self.inner.get(path).map_or("", |inner| &inner.source);
+        refusal(path, source, wrong)
+    }
+
+    fn add_one(
+        &mut self,
+        step: &StepPlan,
         path: &str,
         above: &mut Vec<String>,
         kinds: &[&'static KindSpec],
         read: &Reader,
     ) -> Result<(), Error> {
-        for step in plan.steps() {
-            let Some(name) = named(step) else { continue };
-            let fail = |why: String| Error::Inner { step: step.name.to_string(), file: name.to_owned(), why };
-            let inner = beside(path, name)
-                .ok_or_else(|| fail("is not a path inside the folder of the first file".to_owned()))?;
-            if above.contains(&inner) || inner == path {
-                return Err(fail("names itself, directly or through others".to_owned()));
-            }
-            if above.len() >= DEEPEST {
-                return Err(fail(format!("is more than {DEEPEST} files deep")));
-            }
-            if let Some(known) = self.inner.get(&inner) {
-                if above.len() + known.height > DEEPEST {
-                    return Err(fail(format!("goes more than {DEEPEST} files deep")));
-                }
-                continue;
-            }
-            if self.inner.len() >= MOST_FILES {
-                return Err(fail(format!("is one too many: a workflow may name {MOST_FILES} others")));
-            }
-            let source = read(&inner).map_err(|why| fail(format!("cannot be read: {why}")))?;
-            let compiled = compile(&source, kinds).map_err(|invalid| Error::InvalidInner {
-                file: inner.clone(),
-                text: source.clone(),
-                invalid,
-            })?;
-            if compiled.policy().budget_seconds.is_some() {
-                // Steps inside draw their time from the step around them: nothing would keep this.
-                let why = "has `budget_seconds`, which is not kept inside another workflow: use `timeout_s`";
-                return Err(fail(why.to_owned()));
-            }
-            let compiled = Arc::new(compiled);
-            above.push(inner.clone());
-            self.add(&compiled, &inner, above, kinds, read)?;
-            above.pop();
-            let known = self.known(&compiled, &inner, source);
-            if known.steps > MOST_STEPS {
-                return Err(fail(format!("has more than {MOST_STEPS} steps with everything inside it")));
-            }
-            self.inner.insert(inner, known);
+        let Some(name) = named(step) else { return Ok(()) };
+        let fail = |why: String| Error::Inner { step: step.name.to_string(), file: name.to_owned(), why };
+        let inner = beside(path, name)
+            .ok_or_else(|| fail("is not a path inside the folder of the first file".to_owned()))?;
+        if above.contains(&inner) || inner == path {
+            return Err(fail("names itself, directly or through others".to_owned()));
         }
+        if above.len() >= DEEPEST {
+            return Err(fail(format!("is more than {DEEPEST} files deep")));
+        }
+        if let Some(known) = self.inner.get(&inner) {
+            if above.len() + known.height > DEEPEST {
+                return Err(fail(format!("goes more than {DEEPEST} files deep")));
+            }
+            return Ok(());
+        }
+        if self.inner.len() >= MOST_FILES {
+            return Err(fail(format!("is one too many: a workflow may name {MOST_FILES} others")));
+        }
+        let source = read(&inner).map_err(|why| fail(format!("cannot be read: {why}")))?;
+        let compiled = compile(&source, kinds).map_err(|invalid| Error::InvalidInner {
+            file: inner.clone(),
+            text: source.clone(),
+            invalid,
+        })?;
+        if compiled.policy().budget_seconds.is_some() {
+            // Steps inside draw their time from the step around them: nothing would keep this.
+            let why = "has `budget_seconds`, which is not kept inside another workflow: use `timeout_s`";
+            return Err(fail(why.to_owned()));
+        }
+        let compiled = Arc::new(compiled);
+        above.push(inner.clone());
+        self.add(&compiled, (&inner, &source), above, kinds, read)?;
+        above.pop();
+        let known = self.known(&compiled, &inner, source);
+        if known.steps > MOST_STEPS {
+            return Err(fail(format!("has more than {MOST_STEPS} steps with everything inside it")));
+        }
+        self.inner.insert(inner, known);
         Ok(())
+    }
+}
+
+/// What is wrong with a file, if anything is.
+fn refusal(path: &str, source: &str, diagnostics: Vec<Diagnostic>) -> Result<(), Error> {
+    let invalid = Invalid { diagnostics };
+    match (invalid.diagnostics.is_empty(), path) {
+        (true, _) => Ok(()),
+        (false, "") => Err(Error::Invalid(invalid)),
+        (false, file) => Err(Error::InvalidInner { file: file.to_owned(), text: source.to_owned(), invalid }),
     }
 }
 

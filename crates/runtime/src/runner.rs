@@ -8,7 +8,7 @@ use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
 use comity_core::{Amounts, BoxFuture, MicroUsd, Step, StepId};
-use comity_flow::{Forecast, Plan, StepPlan, StepRunner};
+use comity_flow::{Code, Diagnostic, Forecast, Plan, StepPlan, StepRunner};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
 use doer::{Doer, Ready};
@@ -90,16 +90,23 @@ impl Runner {
     /// For the plan of the file at `path`.
     fn of(shop: &Arc<Shop>, plan: Arc<Plan>, path: &str, prefix: String) -> Result<Self, Error> {
         let mut ready = Vec::with_capacity(plan.steps().len());
+        let mut wrong = Vec::new();
         for step in plan.steps() {
-            ready.push(match shop.bundle.inner(path, step) {
+            let built = match shop.bundle.inner(path, step) {
                 Some((path, inner)) => {
                     let prefix = format!("{prefix}{}/", step.name);
                     let inner = Self::of(shop, inner, &path, prefix)?;
-                    Ready::of_flow(step, inner, shop.bundle.digest(&path))
+                    Ok(Ready::of_flow(step, inner, shop.bundle.digest(&path)))
                 }
-                None => doer::build(&plan, step, &prefix, shop)?,
-            });
+                None => doer::build(&plan, step, &prefix, shop),
+            };
+            match built {
+                Ok(built) => ready.push(built),
+                // The next step's mistake is told too.
+                Err(error) => wrong.push(Diagnostic::error(Code::SETUP, step.place, error.to_string())),
+            }
         }
+        shop.bundle.refuse(path, wrong)?;
         Ok(Self { plan, ready, prefix, shop: Arc::clone(shop), early: None })
     }
 

@@ -63,3 +63,25 @@ fn a_watched_file_is_checked_again_when_it_changes() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn what_shows_only_when_steps_are_built_has_its_place_too() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "flow.yaml",
+        "name: m\nnodes:\n  c: {kind: http, url: 'ftp://x'}\n  d: {kind: native, max_turns: 99}\n",
+    );
+    let wrong = sandbox.comity(&["validate", "flow.yaml"]).expect(3);
+    for (step, line) in [("c", "flow.yaml:3:3"), ("d", "flow.yaml:4:3")] {
+        assert!(wrong.err.contains(&format!("error[CM0207]: step `{step}`: ")), "{}", wrong.err);
+        assert!(wrong.err.contains(line), "{}", wrong.err);
+    }
+    sandbox
+        .write("flow.yaml", "name: m\nnodes:\n  a: {kind: echo}\n  s: {kind: subgraph, workflow: no.yaml}\n");
+    let wrong = sandbox.comity(&["validate", "flow.yaml", "-o", "json"]).expect(3);
+    assert_eq!(wrong.json()["errors"][0]["line"], 4);
+    sandbox.write("part.yaml", "name: p\nnodes:\n  x: {kind: http, url: 'ftp://x'}\n");
+    sandbox.write("flow.yaml", "name: m\nnodes:\n  s: {kind: subgraph, workflow: part.yaml}\n");
+    let wrong = sandbox.comity(&["run", "flow.yaml"]).expect(3);
+    assert!(wrong.err.contains("part.yaml:3:3"), "{}", wrong.err);
+}

@@ -55,6 +55,7 @@ fn plan(named: Named<'_>, typed: Typed<'_>, defaults: &Defaults, findings: &mut 
     let on_timeout = timeout_action(named, &common, idempotent, defaults, findings);
     StepPlan {
         name: named.name.into(),
+        place: named.mark.place(),
         kind,
         risk: common.tier("risk", findings).unwrap_or(kind.risk),
         idempotent,

@@ -55,6 +55,7 @@ fn tool(entry: &Entry, kinds: &[&'static KindSpec], findings: &mut Findings) -> 
     }
     Some(ToolPlan {
         name: name.into(),
+        place: entry.key_mark.place(),
         kind: typed.kind,
         risk: typed.common.tier("risk", findings).unwrap_or(typed.kind.risk),
         idempotent: typed.common.flag("idempotent", findings).unwrap_or(typed.kind.idempotent),

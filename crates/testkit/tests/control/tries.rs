@@ -8,7 +8,7 @@ use serde_json::json;
 fn a_failed_step_is_tried_again_as_often_as_it_may_be() {
     let flow = |fails: u32| {
         format!(
-            "name: t\nnodes:\n  a: {{kind: say, as: a, fails: {fails}, max_retries: 2, retry_backoff_s: 0.002}}\n  \
+            "name: t\nnodes:\n  a: {{kind: say, as: a, fails: {fails}, max_retries: 2, retry_backoff_s: 0.2}}\n  \
              b: {{kind: say, as: b}}\nedges: [a -> b]\n"
         )
     };
