@@ -266,6 +266,7 @@ impl<'f> Play<'f> {
                     }
                     3 if self.run.is_some() => {
                         self.outcome.overlaps += 1;
+                        self.oracle.borrow_mut().overlapped = true;
                         self.time = self.time.max(actor.timers.now());
                         let _ = std::fs::remove_dir_all(self.folder.join("sim.db-owners"));
                         second = Some(self.actor(self.run)?);
