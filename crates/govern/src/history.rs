@@ -53,6 +53,25 @@ impl Past {
         }
     }
 
+    /// What an entry says of its tries, its moment, and whether a person said yes.
+    fn note(&mut self, entry: &Entry) {
+        match entry.kind {
+            EntryKind::Failed => {
+                self.failures += 1;
+                (self.spent, self.done) = (Amounts::ZERO, Amounts::ZERO);
+            }
+            EntryKind::Scheduled if planted(Defect::ForgottenMoment) => {}
+            EntryKind::Scheduled => self.due = entry.expires.map(Timestamp::from_millis),
+            EntryKind::Admitted => {
+                self.due = None;
+                // A step that is gone on with keeps the yes it had.
+                self.cleared =
+                    entry.approval.is_some() || (self.cleared && self.state == PastState::Suspended);
+            }
+            _ => {}
+        }
+    }
+
     /// What is known of a step when it is first heard of.
     pub(crate) fn new(step: &StepRef, act: u64) -> Self {
         Self {
@@ -176,21 +195,7 @@ impl History {
             }
             _ => Amounts::ZERO,
         };
-        match entry.kind {
-            EntryKind::Failed => {
-                past.failures += 1;
-                (past.spent, past.done) = (Amounts::ZERO, Amounts::ZERO);
-            }
-            EntryKind::Scheduled if planted(Defect::ForgottenMoment) => {}
-            EntryKind::Scheduled => past.due = entry.expires.map(Timestamp::from_millis),
-            EntryKind::Admitted => {
-                past.due = None;
-                // A step that is gone on with keeps the yes it had.
-                past.cleared =
-                    entry.approval.is_some() || (past.cleared && past.state == PastState::Suspended);
-            }
-            _ => {}
-        }
+        past.note(entry);
         let before = past.part;
         past.part = entry.part.unwrap_or(if entry.used.is_some() { Amounts::ZERO } else { before });
         let after = past.part;
