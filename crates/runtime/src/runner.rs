@@ -136,6 +136,17 @@ impl Runner {
         over.or_else(inner)
     }
 
+    /// Whether no workflow inside may cost more than its own policy lets it spend.
+    pub fn fits_inside(&self, task: &str) -> bool {
+        self.ready.iter().all(|ready| match &ready.doer {
+            Doer::Flow(inner) => {
+                let most = Amounts { millis: 0, ..inner.forecast(task).most };
+                most.exceeds(&inner.plan.policy().caps()).is_none() && inner.fits_inside(task)
+            }
+            Doer::Adapter(_) | Doer::Agent(..) | Doer::Timer => true,
+        })
+    }
+
     /// What the plan may cost, when it is about `task`. What agents are told by others is not known before.
     pub fn forecast(&self, task: &str) -> Forecast {
         let input = Input::new(json!({"context": {}, "task": task}));

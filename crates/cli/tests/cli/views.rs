@@ -221,6 +221,23 @@ fn runs_are_found_by_how_they_stand_and_by_name() {
 }
 
 #[test]
+fn a_forecast_promises_nothing_that_a_workflow_inside_cannot_keep() {
+    let sandbox = Sandbox::new();
+    let part = |usd: &str| {
+        format!(
+            "name: p\npolicy: {{budget_usd: {usd}}}\nnodes:\n  a: {{kind: echo, price_usd: 0.015}}\n  \
+             b: {{kind: echo, price_usd: 0.015}}\nedges: [a -> b]\n"
+        )
+    };
+    sandbox.write("flow.yaml", "name: x\nnodes:\n  s: {kind: subgraph, workflow: part.yaml}\n");
+    for (usd, fits) in [("0.02", false), ("0.03", true)] {
+        sandbox.write("part.yaml", &part(usd));
+        let told = sandbox.comity(&["forecast", "flow.yaml", "-o", "json"]).expect(0).json();
+        assert_eq!(told["fits"], fits, "{told}");
+    }
+}
+
+#[test]
 fn a_forecast_says_what_a_run_may_cost_and_makes_no_database() {
     let sandbox = Sandbox::new();
     sandbox.write("flow.yaml", PRICED);

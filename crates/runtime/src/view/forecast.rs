@@ -30,7 +30,8 @@ pub fn forecast(request: &Request) -> Result<ForecastReport, Error> {
         budget: budget(&plan),
         max_forecast_micro_usd: ceiling.map(comity_core::MicroUsd::micros),
         may_start: ceiling.is_none_or(|ceiling| told.most.micro_usd <= ceiling.micros()),
-        fits: Amounts { millis: 0, ..told.most }.exceeds(&plan.policy().caps()).is_none(),
+        fits: Amounts { millis: 0, ..told.most }.exceeds(&plan.policy().caps()).is_none()
+            && runner.fits_inside(&request.task),
     })
 }
 
