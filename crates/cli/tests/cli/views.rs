@@ -231,7 +231,7 @@ fn a_forecast_promises_nothing_that_a_workflow_inside_cannot_keep() {
     };
     sandbox.write("flow.yaml", "name: x\nnodes:\n  s: {kind: subgraph, workflow: part.yaml}\n");
     for (usd, fits) in [("0.02", false), ("0.03", true)] {
-        sandbox.write("part.yaml", &part(usd));
+        sandbox.write("part.yaml", part(usd));
         let told = sandbox.comity(&["forecast", "flow.yaml", "-o", "json"]).expect(0).json();
         assert_eq!(told["fits"], fits, "{told}");
     }
