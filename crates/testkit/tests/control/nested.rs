@@ -129,6 +129,9 @@ fn a_workflow_inside_keeps_to_its_own_time() {
     );
     let report = house.run(OUTER);
     assert_eq!((report.status.as_str(), calls().join(" ")), ("failed", "first x".to_owned()));
+    // And not when the time of the run around it was over.
+    let sub = report.steps.iter().find(|step| step.step == "sub").unwrap();
+    assert!(sub.duration_ms.unwrap() < 30_000, "{sub:?}");
     let house = House::new()
         .with("inner.yaml", "name: inner\npolicy: {budget_seconds: 5}\nnodes:\n  x: {kind: say, as: x}\n");
     assert!(house.refused(OUTER).contains("budget_seconds"), "{}", house.refused(OUTER));
