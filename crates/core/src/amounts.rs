@@ -107,6 +107,17 @@ impl Amounts {
         }
     }
 
+    /// So many times as much, stopping at the largest amount, which no account can book.
+    pub fn saturating_mul(&self, count: u64) -> Self {
+        let times = |amount: u64| amount.saturating_mul(count).min(Self::MAX);
+        Self {
+            micro_usd: times(self.micro_usd),
+            millis: times(self.millis),
+            steps: times(self.steps),
+            tokens: times(self.tokens),
+        }
+    }
+
     /// The first unit in which this is more than `other`.
     pub fn exceeds(&self, other: &Self) -> Option<Unit> {
         Unit::ALL.into_iter().find(|unit| self.get(*unit) > other.get(*unit))

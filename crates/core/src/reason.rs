@@ -67,7 +67,7 @@ reasons! {
     ConditionUndecided = "condition.undecided",
     /// A loop had not ended after its last pass.
     LoopLimit = "loop.limit",
-    /// A step nested in the step waits for a person.
+    /// A step nested in the step waits, for a person or a moment.
     NestedWaiting = "nested.waiting",
     /// The output is not what its schema asks for.
     OutputSchema = "output.schema",

@@ -41,12 +41,18 @@ pub fn forecast(plan: &Plan, cost_of: &dyn Fn(&StepPlan) -> Amounts) -> Forecast
         let (tries, passes) = (u64::from(step.retry.max) + 1, passes(plan, ordinal));
         let runs = walked.get(ordinal).copied().unwrap_or_default();
         let least = if runs { each } else { Amounts::ZERO };
-        StepForecast { each, tries, passes, least, most: times(&each, tries.saturating_mul(passes)) }
+        StepForecast { each, tries, passes, least, most: each.saturating_mul(tries.saturating_mul(passes)) }
     };
     let steps: Vec<StepForecast> = plan.steps().iter().enumerate().map(one).collect();
     let least = sum(steps.iter().map(|step| step.least));
     let most = sum(steps.iter().map(|step| step.most));
     Forecast { steps, least, most }
+}
+
+/// How often a step may be done at most: every try of every pass.
+pub fn runs_at_most(plan: &Plan, ordinal: usize) -> u64 {
+    let tries = plan.step(ordinal).map_or(1, |step| u64::from(step.retry.max) + 1);
+    tries.saturating_mul(passes(plan, ordinal))
 }
 
 /// How often a step may run, tries left out.
@@ -83,16 +89,6 @@ fn first_path(plan: &Plan) -> Vec<bool> {
         }
     }
     walked
-}
-
-fn times(each: &Amounts, count: u64) -> Amounts {
-    let most = |amount: u64| amount.checked_mul(count).map_or(Amounts::MAX, |all| all.min(Amounts::MAX));
-    Amounts {
-        micro_usd: most(each.micro_usd),
-        millis: most(each.millis),
-        steps: most(each.steps),
-        tokens: most(each.tokens),
-    }
 }
 
 fn sum(parts: impl Iterator<Item = Amounts>) -> Amounts {

@@ -29,7 +29,7 @@ mod yaml;
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
 pub use drive::{Approver, Drive, Question, StepRunner, Walked};
-pub use forecast::{Forecast, StepForecast, forecast};
+pub use forecast::{Forecast, StepForecast, forecast, runs_at_most};
 pub use format::format;
 pub use json_schema::json_schema;
 pub use kinds::KINDS;

@@ -8,7 +8,7 @@ use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
 use comity_core::{Amounts, BoxFuture, MicroUsd, Step, StepId};
-use comity_flow::{Code, Diagnostic, Forecast, Plan, StepPlan, StepRunner};
+use comity_flow::{Code, Diagnostic, Forecast, Plan, StepPlan, StepRunner, runs_at_most};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
 use doer::{Doer, Ready};
@@ -177,21 +177,13 @@ impl Runner {
     /// `spent` is what was booked: a try that was lost is made again, and its policy allows no more for it.
     fn bound(&self, done: &Amounts, spent: &Amounts) -> Amounts {
         let mut sum = Amounts::ZERO;
-        for (ordinal, (step, ready)) in self.plan.steps().iter().zip(&self.ready).enumerate() {
-            let most = doer::times(&ready.bound, self.tries(ordinal, step));
+        for (ordinal, ready) in self.ready.iter().enumerate() {
+            let most = ready.bound.saturating_mul(runs_at_most(&self.plan, ordinal));
             sum = sum.checked_add(&most).unwrap_or(Amounts::UNLIMITED);
         }
         let spent = Amounts { steps: done.steps, millis: 0, ..*spent };
         let allowed = self.plan.policy().caps().saturating_sub(&spent);
         Amounts { millis: 0, ..sum.saturating_sub(done).min(&allowed) }
-    }
-
-    /// How often a step may be done at most.
-    fn tries(&self, ordinal: usize, step: &StepPlan) -> u64 {
-        let loops = self.plan.loops().iter().filter(|again| again.body.binary_search(&ordinal).is_ok());
-        let passes = loops.map(|again| u64::from(again.max_iterations) + 1);
-        let tries = u64::from(step.retry.max) + 1;
-        passes.fold(tries, u64::saturating_mul)
     }
 
     fn at(&self, ordinal: usize) -> (&StepPlan, &Ready) {

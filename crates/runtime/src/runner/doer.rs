@@ -71,8 +71,8 @@ pub(super) fn build(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>
     // The call's own step and price, and whatever it may nest. What leaves the range fits no account. An
     // output that may be repaired is paid for twice.
     let calls = if step.schema.is_some() && step.idempotent { 2 } else { 1 };
-    let price = times(&Amounts { steps: 0, ..own }, calls);
-    let nested = times(&adapter.reserve(), calls);
+    let price = Amounts { steps: 0, ..own }.saturating_mul(calls);
+    let nested = adapter.reserve().saturating_mul(calls);
     let fee = Amounts { steps: 1, ..price };
     let bound = fee.checked_add(&nested).unwrap_or(Amounts::UNLIMITED);
     Ok(Ready { doer: Doer::Adapter(adapter), contract: contract(step, None), endpoint, turn, bound })
@@ -106,24 +106,13 @@ pub(super) fn flow_bound(inner: &Runner, done: &Amounts, spent: &Amounts) -> Amo
 pub(super) fn agent_bound(agent: &Agent, tools: &Toolbox, step: &StepPlan, input: &Input) -> Amounts {
     let own = Amounts { steps: 1, ..Amounts::ZERO };
     let turns = if step.schema.is_some() && step.idempotent { 2 } else { 1 };
-    let nested = times(&agent.bound(input, &tools.bounds()), turns);
+    let nested = agent.bound(input, &tools.bounds()).saturating_mul(turns);
     own.checked_add(&nested).unwrap_or(Amounts::UNLIMITED)
 }
 
 /// Whether a step of this kind takes a process or a socket of the machine while it is done.
 pub(super) fn needs_turn(kind: &str) -> bool {
     matches!(kind, "command" | "http")
-}
-
-/// The amounts, so often; what leaves the range fits no account.
-pub(super) fn times(amounts: &Amounts, count: u64) -> Amounts {
-    let most = |amount: u64| amount.checked_mul(count).unwrap_or(Amounts::MAX).min(Amounts::MAX);
-    Amounts {
-        micro_usd: most(amounts.micro_usd),
-        millis: most(amounts.millis),
-        steps: most(amounts.steps),
-        tokens: most(amounts.tokens),
-    }
 }
 
 /// Names how a step is done: a resumed step that is done another way is not the same act.

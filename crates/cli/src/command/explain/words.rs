@@ -139,7 +139,7 @@ pub const WORDS: &[Words] = &[
         &[],
         "raise the loop's `max_iterations`, or mend its condition",
     ),
-    words(ReasonCode::NestedWaiting, "a step nested in it waits for a person", &[], ""),
+    words(ReasonCode::NestedWaiting, "a step nested in it waits, for a person or a moment", &[], ""),
     words(
         ReasonCode::OutputSchema,
         "what it produced is not what its `output_schema` asks for",
@@ -155,9 +155,9 @@ pub const WORDS: &[Words] = &[
     words(ReasonCode::Retry, "it failed, and will be tried again when its wait is over", &[], ""),
     words(
         ReasonCode::RouteUnknown,
-        "it asked for a next step that no edge leads to from it",
+        "it asked for a next step that is not among its `routes`",
         &[],
-        "add an edge to that step, or mend what it asks for",
+        "add that step to its `routes`, or mend what it asks for",
     ),
     words(ReasonCode::Timer, "the moment that it waits for has not come", &[], ""),
 ];

@@ -17,7 +17,7 @@ pub(crate) static TOP: Place = Place {
         key("context_bus", Form::Map(&CONTEXT_BUS), "Gives every step the context that steps share.")
             .default("steps see the outputs of the steps right before them"),
         key("model_router", Form::Map(&MODEL_ROUTER), "Which model agents take that name none.")
-            .default("the provider's own default"),
+            .default("the model of the agent's role"),
         key("tools", Form::Tools, "What agents may call, by name.").default("nothing"),
         key("nodes", Form::Steps, "The steps: a map by name, or a list of maps with an `id`.").required(),
         key("edges", Form::Edges, "Which step waits for which: `a -> b`, chains of them, or maps.")
