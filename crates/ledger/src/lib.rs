@@ -9,6 +9,7 @@ pub mod account;
 pub mod chain;
 pub mod entry;
 mod error;
+pub mod keys;
 pub mod payload;
 mod record;
 pub mod seal;
