@@ -10,6 +10,7 @@ pub mod chain;
 pub mod entry;
 mod error;
 pub mod log;
+pub mod keys;
 pub mod payload;
 mod record;
 pub mod seal;
