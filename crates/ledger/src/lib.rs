@@ -10,6 +10,7 @@ pub mod chain;
 pub mod dsse;
 pub mod entry;
 mod error;
+pub mod log;
 pub mod payload;
 mod record;
 pub mod seal;

@@ -1,0 +1,3 @@
+//! What a stranger can check: signed notes over the tenant's log.
+
+pub mod note;
