@@ -1,9 +1,13 @@
 //! Signed envelopes for statements: DSSE, protocol version 1.
 //!
+//! They are signed by the keys that sign checkpoints. Neither can be taken for the other: what is signed here begins with
+//! `DSSEv1 `, and a checkpoint with the name of its log on a line of its own.
+//!
 //! What is signed is the pre-authentication encoding of the payload and its type, never the JSON around them. Reading
 //! fails closed: unknown fields, a signature by another key and base64 that is not canonical are errors, so that no
 //! byte of an envelope can be changed and go unnoticed.
 
+use crate::log::note::{KeyId, NoteSigner, SignError, Verifier};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -69,19 +73,19 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Envelope {
-    /// Signs a payload. `sign` is handed what is to be signed; `keyid` names its key.
-    pub fn sign<E>(
-        payload_type: &str,
-        payload: &[u8],
-        keyid: &str,
-        sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
-    ) -> Result<Self, E> {
-        let sig = sign(&pae(payload_type, payload))?;
-        Ok(Self {
-            payload: STANDARD.encode(payload),
-            payload_type: payload_type.to_owned(),
-            signatures: vec![Signature { keyid: keyid.to_owned(), sig: STANDARD.encode(sig) }],
-        })
+    /// Signs a payload.
+    pub fn sign(payload_type: &str, payload: &[u8], signer: &dyn NoteSigner) -> Result<Self, SignError> {
+        let sig = STANDARD.encode(signer.sign(&pae(payload_type, payload))?);
+        let signatures = vec![Signature { keyid: keyid(signer.name(), signer.key_id()), sig }];
+        Ok(Self { payload: STANDARD.encode(payload), payload_type: payload_type.to_owned(), signatures })
+    }
+
+    /// The envelope as it is kept: JSON on one line, with its newline.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Writing plain data into memory cannot fail; nothing at all is no envelope.
+        let mut out = serde_json::to_vec(self).unwrap_or_default();
+        out.push(b'\n');
+        out
     }
 
     /// Reads an envelope. Nothing in it is to be believed before [`Envelope::open`] has handed it out.
@@ -97,31 +101,31 @@ impl Envelope {
         self.signatures.iter().map(|signature| signature.keyid.as_str())
     }
 
-    /// The payload, if the key named `keyid` signed it as `wanted`. `verify` is handed the signed bytes and the
-    /// signature.
-    pub fn open(
-        &self,
-        wanted: &'static str,
-        keyid: &str,
-        verify: impl FnOnce(&[u8], &[u8]) -> bool,
-    ) -> Result<Vec<u8>, Untrusted> {
+    /// The payload, if this key signed it as `wanted`.
+    pub fn open(&self, wanted: &'static str, key: &Verifier) -> Result<Vec<u8>, Untrusted> {
+        let keyid = keyid(key.name(), key.key_id());
         if self.payload_type != wanted {
             return Err(Untrusted::Type { found: self.payload_type.clone(), wanted });
         }
         let stranger = || {
             let signers: Vec<String> = self.signers().map(|name| format!("`{name}`")).collect();
             let found = if signers.is_empty() { "nobody".to_owned() } else { signers.join(", ") };
-            Untrusted::Stranger { found, wanted: keyid.to_owned() }
+            Untrusted::Stranger { found, wanted: keyid.clone() }
         };
         let signature = self.signatures.iter().find(|one| one.keyid == keyid).ok_or_else(stranger)?;
         let payload = decoded("payload", &self.payload)?;
         let sig = decoded("sig", &signature.sig)?;
-        if verify(&pae(&self.payload_type, &payload), &sig) {
+        if key.signed(&pae(&self.payload_type, &payload), &sig) {
             Ok(payload)
         } else {
-            Err(Untrusted::Signature(keyid.to_owned()))
+            Err(Untrusted::Signature(keyid))
         }
     }
+}
+
+/// How an envelope names a key: `name+id`, as a verifier key begins.
+fn keyid(name: &str, id: KeyId) -> String {
+    format!("{name}+{:08x}", u32::from_be_bytes(id))
 }
 
 fn decoded(field: &str, text: &str) -> Result<Vec<u8>, Untrusted> {
@@ -131,39 +135,36 @@ fn decoded(field: &str, text: &str) -> Result<Vec<u8>, Untrusted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use comity_core::Digest;
-    use std::convert::Infallible;
+    use crate::log::note::{Kind, SecretKey};
 
-    /// A stand-in for a signature: enough to see which bytes are handed over.
-    fn keyed(bytes: &[u8]) -> Vec<u8> {
-        Digest::of(&[b"key", bytes]).0.to_vec()
+    fn key(name: &str) -> SecretKey {
+        SecretKey::new(name, Kind::Ed25519, &[7; 32]).unwrap()
     }
 
     fn signed() -> Envelope {
-        Envelope::sign(IN_TOTO, b"{\"a\":1}", "k+1", |bytes| Ok::<_, Infallible>(keyed(bytes))).unwrap()
+        Envelope::sign(IN_TOTO, b"{\"a\":1}", &key("k")).unwrap()
     }
 
     fn open(envelope: &Envelope) -> Result<Vec<u8>, Untrusted> {
-        envelope.open(IN_TOTO, "k+1", |bytes, sig| keyed(bytes) == sig)
+        envelope.open(IN_TOTO, key("k").verifier())
     }
 
     /// The example of the protocol's own page.
     #[test]
     fn encodes_as_the_protocol_s_example() {
-        assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), {
-            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
-        });
+        let encoded = pae("http://example.com/HelloWorld", b"hello world");
+        assert_eq!(encoded, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
     }
 
     #[test]
     fn comes_back_as_it_was_signed() {
-        let text = serde_json::to_vec(&signed()).unwrap();
-        assert_eq!(open(&Envelope::read(&text).unwrap()).unwrap(), b"{\"a\":1}");
+        let envelope = Envelope::read(&signed().to_bytes()).unwrap();
+        assert_eq!(open(&envelope).unwrap(), b"{\"a\":1}");
     }
 
     #[test]
     fn no_bit_of_it_can_be_changed() {
-        let text = [serde_json::to_vec(&signed()).unwrap(), b"\n".to_vec()].concat();
+        let text = signed().to_bytes();
         for at in 0..text.len() {
             for bit in 0..8 {
                 let mut other = text.clone();
@@ -177,15 +178,27 @@ mod tests {
     #[test]
     fn says_what_is_in_the_way() {
         let envelope = signed();
-        let other = envelope.open(IN_TOTO, "j+2", |_, _| true).unwrap_err();
-        assert_eq!(other.to_string(), "it is signed by `k+1`, and not by `j+2`");
+        let ours = keyid("k", key("k").key_id());
+        let other = envelope.open(IN_TOTO, key("j").verifier()).unwrap_err();
+        let theirs = keyid("j", key("j").key_id());
+        assert_eq!(other.to_string(), format!("it is signed by `{ours}`, and not by `{theirs}`"));
         let other = Envelope { payload_type: "text/plain".into(), ..envelope.clone() };
         assert_eq!(
             open(&other).unwrap_err().to_string(),
             "it holds `text/plain`, and `application/vnd.in-toto+json` was looked for"
         );
         let none = Envelope { signatures: Vec::new(), ..envelope };
-        assert_eq!(open(&none).unwrap_err().to_string(), "it is signed by nobody, and not by `k+1`");
+        assert_eq!(
+            open(&none).unwrap_err().to_string(),
+            format!("it is signed by nobody, and not by `{ours}`")
+        );
         assert!(matches!(Envelope::read(&vec![b' '; LONGEST + 1]), Err(Untrusted::Malformed(_))));
+    }
+
+    #[test]
+    fn a_witness_s_key_signs_no_statement() {
+        let witness = SecretKey::new("k", Kind::Cosignature, &[7; 32]).unwrap();
+        assert!(Envelope::sign(IN_TOTO, b"{}", &witness).is_err());
+        assert!(!witness.verifier().signed(b"", &[0; 64]));
     }
 }

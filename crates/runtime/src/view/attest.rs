@@ -41,7 +41,8 @@ impl Runtime {
 
 impl Evidence {
     fn statement(&self, checkpoint: Option<CheckpointRef>) -> Statement {
-        let counts = |map: &BTreeMap<&str, u64>| map.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect();
+        let counts =
+            |map: &BTreeMap<&str, u64>| map.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect();
         Statement {
             kind: STATEMENT_TYPE.to_owned(),
             subject: self.subjects(),
@@ -79,7 +80,10 @@ impl Evidence {
     fn subjects(&self) -> Vec<Resource> {
         let mut out = vec![Resource::sha256(self.run.to_string(), &self.head)];
         let Some(output) = &self.output else { return out };
-        out.push(Resource { media_type: Some("application/json".to_owned()), ..named("output.json", &canonical(output)) });
+        out.push(Resource {
+            media_type: Some("application/json".to_owned()),
+            ..named("output.json", &canonical(output))
+        });
         if let Value::String(text) = output {
             let media_type = Some("text/plain; charset=utf-8".to_owned());
             out.push(Resource { media_type, ..named("output.txt", text.as_bytes()) });

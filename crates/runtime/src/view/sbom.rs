@@ -28,8 +28,7 @@ impl Evidence {
         let services: Vec<Service> = remote.into_iter().filter_map(service).collect();
         let parts = components.iter().filter_map(|part| part.bom_ref.clone());
         let parts = parts.chain(services.iter().map(|service| service.bom_ref.clone()));
-        let dependencies =
-            vec![Dependency { of: self.run.to_string(), depends_on: parts.collect() }];
+        let dependencies = vec![Dependency { of: self.run.to_string(), depends_on: parts.collect() }];
         Bom {
             bom_format: "CycloneDX".to_owned(),
             spec_version: SPEC_VERSION.to_owned(),
@@ -43,8 +42,10 @@ impl Evidence {
     }
 
     fn about(&self) -> Metadata {
-        let verdicts = self.verdicts.iter().map(|(verdict, count)| (format!("verdict:{verdict}"), count.to_string()));
-        let principals = self.principals.iter().map(|(who, count)| (format!("principal:{who}"), count.to_string()));
+        let verdicts =
+            self.verdicts.iter().map(|(verdict, count)| (format!("verdict:{verdict}"), count.to_string()));
+        let principals =
+            self.principals.iter().map(|(who, count)| (format!("principal:{who}"), count.to_string()));
         let facts = [
             ("entries".to_owned(), self.entries.to_string()),
             ("head".to_owned(), self.head.hex()),
@@ -83,8 +84,11 @@ impl Evidence {
 
     /// Workflow files, the policy and what the run is about.
     fn files(&self) -> Vec<Component> {
-        let mut files: Vec<Component> =
-            self.files.iter().map(|(name, digest)| data("workflow", name, "application/yaml", digest)).collect();
+        let mut files: Vec<Component> = self
+            .files
+            .iter()
+            .map(|(name, digest)| data("workflow", name, "application/yaml", digest))
+            .collect();
         files.push(data("policy", "policy", "application/json", &self.policy.1));
         files.push(data("input", "task", "text/plain", &self.task));
         files
@@ -135,9 +139,10 @@ fn facts(tool: &Tool) -> Vec<Property> {
         ("contract", tool.contract.hex()),
         ("risk", tool.risk.to_string()),
     ];
-    let declared = tool.declared.iter().flat_map(|declared| {
-        [("kind", declared.kind.to_owned()), ("schema", declared.schema.hex())]
-    });
+    let declared = tool
+        .declared
+        .iter()
+        .flat_map(|declared| [("kind", declared.kind.to_owned()), ("schema", declared.schema.hex())]);
     properties(own.into_iter().chain(declared))
 }
 
