@@ -92,6 +92,11 @@ id!(
     ApprovalId, "apr", "approval"
 );
 
+id!(
+    /// Whose key a text is encrypted under: a run's content, a run's structure, or a person.
+    SubjectId, "sub", "subject"
+);
+
 impl RunId {
     /// Makes a time-ordered id from the wall clock and ten random bytes.
     pub fn new(now: Timestamp, random: [u8; 10]) -> Self {

@@ -107,7 +107,7 @@ impl Runtime {
         if status != RunStatus::Running {
             return (status, None);
         }
-        match alive(self.store().path(), &cell.owner) {
+        match self.store().path().and_then(|path| alive(path, &cell.owner)) {
             Some(pid) => (RunStatus::Running, Some(pid)),
             None => (RunStatus::Interrupted, None),
         }
