@@ -92,6 +92,10 @@ id!(
     ApprovalId, "apr", "approval"
 );
 
+/// Whose key a payload is encrypted under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubjectId(pub [u8; 16]);
+
 impl RunId {
     /// Makes a time-ordered id from the wall clock and ten random bytes.
     pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
