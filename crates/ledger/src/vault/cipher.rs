@@ -105,7 +105,7 @@ struct Parts {
 impl Place {
     fn aad(self) -> [u8; 40] {
         let mut out = [0; 40];
-        let bytes = AAD.iter().chain([&self.codec, &self.slot]).chain(self.subject.0.iter());
+        let bytes = AAD.iter().chain([&self.codec, &self.slot]).chain(self.subject.bytes().iter());
         out.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
         out
     }
@@ -116,7 +116,7 @@ impl Place {
 /// Every stored column is in it, and it is checked without a key. It tells nothing about the text: what is
 /// hashed is the ciphertext.
 pub fn commitment(salt: &[u8; 32], codec: u8, subject: SubjectId, stored: &[u8]) -> Digest {
-    Digest::of(&[b"comity/payload/v2\n", salt, &[codec], &subject.0, stored])
+    Digest::of(&[b"comity/payload/v2\n", salt, &[codec], subject.bytes(), stored])
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 const SALT: [u8; 32] = [7; 32];
-const PLACE: Place = Place { codec: 0, slot: 1, subject: SubjectId([3; 16]) };
+const PLACE: Place = Place { codec: 0, slot: 1, subject: SubjectId::from_bytes([3; 16]) };
 
 fn key() -> PayloadKey {
     PayloadKey::derive(&Secret::new([1; 32]), &SALT)
@@ -40,7 +40,7 @@ fn every_byte_and_every_circumstance_is_covered() {
     for place in [
         Place { codec: 1, ..PLACE },
         Place { slot: 0, ..PLACE },
-        Place { subject: SubjectId([4; 16]), ..PLACE },
+        Place { subject: SubjectId::from_bytes([4; 16]), ..PLACE },
     ] {
         assert_eq!(key().open(place, &stored), None, "{place:?}");
     }
@@ -50,7 +50,7 @@ fn every_byte_and_every_circumstance_is_covered() {
     assert_eq!(other_subject.open(PLACE, &stored), None);
     assert_ne!(commitment(&SALT, 1, PLACE.subject, &stored), digest);
     assert_ne!(commitment(&[8; 32], 0, PLACE.subject, &stored), digest);
-    assert_ne!(commitment(&SALT, 0, SubjectId([4; 16]), &stored), digest);
+    assert_ne!(commitment(&SALT, 0, SubjectId::from_bytes([4; 16]), &stored), digest);
     assert_eq!(key().open(PLACE, &stored[..31]), None);
     assert_eq!(key().open(PLACE, &[]), None);
 }
@@ -69,7 +69,7 @@ proptest! {
         subject: [u8; 32], id: [u8; 16], salt: [u8; 32], codec: u8, slot: u8,
     ) {
         let key = PayloadKey::derive(&Secret::new(subject), &salt);
-        let place = Place { codec, slot, subject: SubjectId(id) };
+        let place = Place { codec, slot, subject: SubjectId::from_bytes(id) };
         let stored = key.seal(place, &text).unwrap();
         prop_assert_eq!(key.open(place, &stored), Some(text));
     }
