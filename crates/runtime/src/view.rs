@@ -3,13 +3,17 @@
 
 mod account;
 mod at;
+mod attest;
 mod entries;
+mod evidence;
 mod facts;
 mod follow;
 mod forecast;
 mod runs;
+mod sbom;
 mod story;
 
+pub use attest::Attestation;
 pub use entries::Rows;
 pub use follow::{Patience, Until};
 pub use forecast::forecast;
@@ -108,7 +112,7 @@ impl Runtime {
         if status != RunStatus::Running {
             return (status, None);
         }
-        match alive(self.store().path(), &cell.owner) {
+        match self.store().path().and_then(|path| alive(path, &cell.owner)) {
             Some(pid) => (RunStatus::Running, Some(pid)),
             None => (RunStatus::Interrupted, None),
         }
