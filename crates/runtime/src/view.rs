@@ -3,14 +3,20 @@
 
 mod account;
 mod at;
+mod costs;
+mod diff;
 mod entries;
+mod export;
 mod facts;
 mod follow;
 mod forecast;
 mod runs;
 mod story;
 
+pub use costs::{CostsBy, CostsWanted};
+pub use diff::Lines;
 pub use entries::Rows;
+pub use export::{ExportWanted, check_export};
 pub use follow::{Patience, Until};
 pub use forecast::forecast;
 pub use runs::RunsWanted;
