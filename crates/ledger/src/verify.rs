@@ -2,10 +2,11 @@
 //!
 //! Checked: every column of entries and payloads; of runs their key, id, tenant, namespace, epoch, status,
 //! length and head; of accounts their tenant, what is held, what is spent, and whether they are frozen, and
-//! of a run's account its caps; of approvals their state, step, expiry and the entry that asked.
+//! of a run's account its caps; of entries that go back to another run, that the entry there has the hash they name
+//! (if that run is there); of approvals their state, step, expiry and the entry that asked.
 //!
 //! Not checked, because no entry says it: a run's owner and the times of its row; an account's label, and
-//! the caps of accounts above the runs'; an approval's tenant and binding (whoever consumes an approval recomputes the binding); breakers;
+//! the caps of accounts above the runs'; an approval's binding (whoever consumes an approval recomputes it); breakers;
 //! rows of a tenant that has no run, and approvals of a run that is not there.
 //!
 //! Not shown, because a database cannot testify against itself: that whoever could write the file did not
@@ -184,6 +185,7 @@ async fn verify_run(
             })
             .await?;
         verdict?;
+        walk.follow_origins(store).await?;
         if read == 0 {
             break;
         }

@@ -5,7 +5,7 @@
 
 mod cursor;
 
-use super::{CheckMark, Entry, EntryKind, RunStatus, StepRef, VERSION, Verdict};
+use super::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, VERSION, Verdict};
 use crate::payload::{Commitments, Slot};
 use comity_core::{Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, StepId, StepKind, Tenant};
 use cursor::Cursor;
@@ -28,6 +28,8 @@ pub struct Glance<'b> {
     pub kind: EntryKind,
     /// See [`Entry::namespace`].
     pub namespace: &'b str,
+    /// See [`Entry::origin`].
+    pub origin: Option<Origin>,
     /// See [`Entry::part`].
     pub part: Option<Amounts>,
     /// See [`Entry::payloads`].
@@ -72,6 +74,7 @@ pub fn entry(body: &[u8]) -> Option<Entry> {
         hold: glance.hold,
         kind: glance.kind,
         namespace: glance.namespace.parse().ok()?,
+        origin: glance.origin,
         part: glance.part,
         payloads: glance.payloads,
         policy: glance.policy,
@@ -104,6 +107,7 @@ impl<'b> Glance<'b> {
             hold: entry.hold,
             kind: entry.kind,
             namespace: entry.namespace.as_str(),
+            origin: entry.origin,
             part: entry.part,
             payloads: entry.payloads.clone(),
             policy: entry.policy,
@@ -130,6 +134,7 @@ fn parse(body: &[u8]) -> Option<(Glance<'_>, Texts<'_>)> {
     let hold = at.field(b"\"hold\":", amounts)?;
     let kind = at.required(b"\"kind\":", |at| kind(at.plain()?))?;
     let namespace = at.required(b"\"namespace\":", |at| at.name(Namespace::is_name))?;
+    let origin = at.field(b"\"origin\":", origin)?;
     let part = at.field(b"\"part\":", amounts)?;
     let payloads = at.field(b"\"payloads\":", commitments)?;
     let policy = at.field(b"\"policy\":", Cursor::digest)?;
@@ -154,6 +159,7 @@ fn parse(body: &[u8]) -> Option<(Glance<'_>, Texts<'_>)> {
         hold,
         kind,
         namespace,
+        origin,
         part,
         payloads,
         policy,
@@ -180,6 +186,17 @@ fn amounts(at: &mut Cursor<'_>) -> Option<Amounts> {
     let tokens = at.number()?;
     at.take(b"}")?;
     Some(Amounts { micro_usd, millis, steps, tokens })
+}
+
+fn origin(at: &mut Cursor<'_>) -> Option<Origin> {
+    at.take(b"{\"entry\":")?;
+    let entry = at.digest()?;
+    at.take(b",\"run\":")?;
+    let run = at.id(RunId::from_text)?;
+    at.take(b",\"seq\":")?;
+    let seq = at.number()?;
+    at.take(b"}")?;
+    Some(Origin { entry, run, seq })
 }
 
 /// The list of marks as it is written, once every mark was understood. An empty list is never written.
@@ -278,6 +295,7 @@ fn kind(word: &[u8]) -> Option<EntryKind> {
         b"approved" => EntryKind::Approved,
         b"rejected" => EntryKind::Rejected,
         b"expired" => EntryKind::Expired,
+        b"reused" => EntryKind::Reused,
         b"settled" => EntryKind::Settled,
         b"failed" => EntryKind::Failed,
         b"cancelled" => EntryKind::Cancelled,

@@ -14,6 +14,9 @@ use std::collections::HashMap;
 /// The most runs that are followed at once. A ledger with more of them under way at the same time is read by run.
 const MOST_OPEN: usize = 50_000;
 
+/// The most entries of one run that go back to others: they are kept until its end.
+const MOST_ORIGINS: usize = 10_000;
+
 /// The report, if all is well.
 pub async fn sweep(store: &Store) -> Result<Option<Report>, Error> {
     match follow(store).await {
@@ -31,7 +34,8 @@ async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
         if page == Page::Odd || (page == Page::Whole && !sweep.is_over()) {
             return Ok(None);
         }
-        for walk in sweep.ended.drain(..) {
+        for mut walk in sweep.ended.drain(..) {
+            walk.follow_origins(store).await?;
             walk.finish(store).await?;
             let balances = tenants.entry(walk.row.cell.tenant.clone()).or_default();
             if balances.add(&walk.row, &walk.balance).is_err() {
@@ -104,6 +108,9 @@ impl Sweep {
             None => self.open.remove(&run)?,
         };
         let committed = walk.glance(row)?;
+        if walk.origins.len() > MOST_ORIGINS {
+            return None;
+        }
         self.report.entries += 1;
         self.last = Some(Last { run, walk, committed, found: 0 });
         Some(())

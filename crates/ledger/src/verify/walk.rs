@@ -4,7 +4,7 @@ use super::balance::RunBalance;
 use super::{Stop, fault};
 use crate::account;
 use crate::chain::link;
-use crate::entry::{Entry, EntryKind, Glance, RunStatus};
+use crate::entry::{Entry, EntryKind, Glance, Origin, RunStatus};
 use crate::payload::{self, Commitments, Slot};
 use comity_core::{ApprovalId, Digest, StepId};
 use comity_store::{ApprovalCell, ApprovalState, EntryRef, EntryRow, RunCell, RunRow, Store};
@@ -25,6 +25,8 @@ pub struct Walk {
     epoch: u64,
     status: RunStatus,
     approvals: HashMap<ApprovalId, Asked>,
+    /// Entries that go back to another run and were not compared with it yet, by their place.
+    pub origins: Vec<(u64, Origin)>,
 }
 
 /// What a run's entries say of one approval.
@@ -62,6 +64,7 @@ impl Walk {
             epoch: 1,
             status: RunStatus::Running,
             approvals: HashMap::new(),
+            origins: Vec::new(),
         }
     }
 
@@ -84,6 +87,7 @@ impl Walk {
         self.columns(row, &entry)?;
         self.payloads(stored, &entry)?;
         self.meaning(&entry)?;
+        self.descent(&entry)?;
         self.advance(row);
         Ok(())
     }
@@ -94,6 +98,7 @@ impl Walk {
         let entry = Glance::read(row.body)?;
         self.columns(row, &entry).ok()?;
         self.meaning(&entry).ok()?;
+        self.descent(&entry).ok()?;
         self.advance(row);
         Some(entry.payloads)
     }
@@ -180,6 +185,44 @@ impl Walk {
         match self.approvals.get_mut(&approval) {
             Some(asked) => asked.state = state,
             None => return Err(self.wrong(self.next, "it is about an approval that was never asked for")),
+        }
+        Ok(())
+    }
+
+    /// Only a run's first entry and results that were taken over go back to another run; the latter move nothing.
+    fn descent(&mut self, entry: &Glance<'_>) -> Result<(), Stop> {
+        let seq = self.next;
+        let wrong = |what: &str| Err(self.wrong(seq, what));
+        let moved = [entry.hold, entry.release, entry.usage, entry.used, entry.part];
+        match (entry.kind, entry.origin) {
+            (EntryKind::Reused, None) => wrong("it does not say which entry it was taken over from"),
+            (EntryKind::Reused, _) if moved.iter().any(Option::is_some) => {
+                wrong("it takes a result over, and moves amounts")
+            }
+            (EntryKind::Reused | EntryKind::Opened, Some(origin)) if origin.run == entry.run => {
+                wrong("it goes back to its own run")
+            }
+            (EntryKind::Reused | EntryKind::Opened, Some(origin)) => {
+                self.origins.push((seq, origin));
+                Ok(())
+            }
+            (_, Some(_)) => wrong("it goes back to another run, and its kind never does"),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// Compares the entries of other runs with what is said of them here. Of a run that is not there any more,
+    /// what is said here stays all there is.
+    pub async fn follow_origins(&mut self, store: &Store) -> Result<(), Stop> {
+        for (seq, origin) in std::mem::take(&mut self.origins) {
+            let Some(cell) = store.run(&self.row.cell.tenant, origin.run).await? else { continue };
+            let mut found = None;
+            store.entries(&cell, origin.seq, 1, |row| found = Some((row.seq, row.hash))).await?;
+            let same = |(there, hash): (u64, Vec<u8>)| there == origin.seq && hash == origin.entry.0;
+            if !found.is_some_and(same) {
+                let what = format!("entry {} of `{}` is not the one it goes back to", origin.seq, origin.run);
+                return Err(self.wrong(seq, what));
+            }
         }
         Ok(())
     }
