@@ -3,6 +3,10 @@
 //! A header of ids, enums, integers and digests; every text is a payload. Fields stand in the order of
 //! RFC 8785, so that plain serialisation is canonical (a test proves the bytes equal).
 
+mod glance;
+
+pub use glance::Glance;
+
 use crate::payload::Commitments;
 use comity_core::{
     Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
@@ -35,6 +39,8 @@ pub enum EntryKind {
     Expired,
     /// A step ended, and this is what it produced and cost.
     Settled,
+    /// What a step of another run produced is taken over; nothing was done.
+    Reused,
     /// A step ended, and failed.
     Failed,
     /// A step's caller went away before it began.
@@ -176,6 +182,18 @@ impl StepRef {
     }
 }
 
+/// An entry of another run of the same tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Its hash.
+    pub entry: Digest,
+    /// The run it stands in.
+    pub run: RunId,
+    /// Its place in that run's chain.
+    pub seq: u64,
+}
+
 /// One entry. Amounts are differences: an account's balance is their sum over all entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -201,6 +219,9 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Division of the tenant.
     pub namespace: Namespace,
+    /// The entry of another run that it goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Set aside for a nested step out of its parent's reserve; no account changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Amounts>,
@@ -257,6 +278,7 @@ impl Entry {
             hold: None,
             kind,
             namespace,
+            origin: None,
             part: None,
             payloads: Commitments::default(),
             policy: None,
@@ -285,6 +307,9 @@ impl Entry {
 
     /// Reads bytes that [`Entry::to_bytes`] wrote; anything else, even if it means the same, is an error.
     pub fn from_bytes(body: &[u8]) -> Result<Self, String> {
+        if let Some(entry) = Glance::read(body).and_then(Glance::entry) {
+            return Ok(entry);
+        }
         let entry: Self = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         if entry.v != VERSION {
             return Err(format!("its format is version {}, and this build knows version {VERSION}", entry.v));
