@@ -16,6 +16,7 @@
 //! with the approvals of one run.
 
 mod balance;
+mod log;
 
 use crate::account;
 use crate::chain::link;
@@ -25,6 +26,7 @@ use crate::payload::{self, Slot};
 use balance::{Balances, RunBalance};
 use comity_core::{ApprovalId, Digest, RunId, StepId, Tenant};
 use comity_store::{ApprovalCell, ApprovalState, EntryRow, RunCell, RunRow, Store};
+pub use log::LogReport;
 use std::collections::HashMap;
 
 /// The first thing that is not as it was written.
@@ -49,6 +51,8 @@ pub struct Report {
     pub payloads: u64,
     /// Accounts compared with the sum of their entries; counted when everything is verified.
     pub accounts: u64,
+    /// What was found in the logs.
+    pub log: LogReport,
     /// Hash of the last entry of the last run looked at: the head, when one run was asked for.
     pub head: Option<Digest>,
     /// The first fault; nothing after it was looked at.
@@ -118,6 +122,7 @@ async fn verify_all(store: &Store, report: &mut Report) -> Result<(), Stop> {
 
 async fn verify_tenant(store: &Store, tenant: &Tenant, report: &mut Report) -> Result<(), Stop> {
     let mut balances = Balances::default();
+    let before_log = report.log;
     let mut before = None;
     loop {
         let page = store.runs(tenant, before, 500).await?;
@@ -127,6 +132,8 @@ async fn verify_tenant(store: &Store, tenant: &Tenant, report: &mut Report) -> R
             verify_run(store, row, &mut balances, report).await?;
         }
     }
+    let leaves = report.log.leaves - before_log.leaves;
+    report.log.add(log::check(store, tenant, leaves).await?);
     report.accounts += balances.compare(store, tenant).await?.map_err(|what| fault(None, None, what))?;
     Ok(())
 }
@@ -197,13 +204,15 @@ async fn verify_run(
         balance: RunBalance::default(),
         approvals: HashMap::new(),
     };
+    let mut tree = log::RunTree::new(row);
     loop {
+        tree.prepare(store).await?;
         let mut verdict = Ok(());
         let read = store
             .entries(&row.cell, walk.next, 1_000, |entry| {
                 if verdict.is_ok() {
                     report.payloads += entry.payloads.len() as u64;
-                    verdict = walk.step(&entry);
+                    verdict = walk.step(&entry).and_then(|()| tree.push(&walk.head));
                 }
             })
             .await?;
@@ -216,6 +225,7 @@ async fn verify_run(
     report.entries += walk.next;
     report.head = Some(walk.head);
     walk.finish(store).await?;
+    tree.finish(&mut report.log)?;
     balances.add(row, &walk.balance).map_err(|what| fault(Some(row.id), None, what))
 }
 
