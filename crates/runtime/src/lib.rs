@@ -6,6 +6,7 @@ mod bundle;
 mod describe;
 mod error;
 mod event;
+pub mod keys;
 mod owner;
 mod pinned;
 mod report;
