@@ -48,4 +48,18 @@ pub enum Error {
         /// The entry, by its place in the chain.
         seq: u64,
     },
+    /// A key kept outside the database did not do what was asked of it.
+    #[error(transparent)]
+    Keys(#[from] crate::keys::KeyFault),
+    /// A text is not there any more: its key was destroyed.
+    #[error("the `{slot}` text of entry {seq} was erased")]
+    Erased {
+        /// The place of its entry in the chain.
+        seq: u64,
+        /// Which text.
+        slot: &'static str,
+    },
+    /// Nothing can be written into the run any more: the key of its texts was destroyed.
+    #[error("the texts of the run were erased")]
+    RunErased,
 }

@@ -15,12 +15,14 @@ pub mod log;
 pub mod payload;
 mod record;
 pub mod seal;
+pub mod vault;
 pub mod verify;
 
 pub use chain::link;
-pub use entry::{CheckMark, Entry, EntryKind, RunStatus, StepRef, Verdict};
+pub use entry::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, Verdict};
 pub use error::Error;
 pub use payload::Slot;
-pub use record::{Record, read, read_one, read_page};
+pub use record::{Record, read, read_one, read_one_with, read_page, read_page_with};
 pub use seal::seal;
+pub use vault::{ERASED, RunKeys, Vault};
 pub use verify::{Fault, Report, verify};
