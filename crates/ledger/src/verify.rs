@@ -27,7 +27,7 @@ use crate::payload::{self, Slot};
 use balance::{Balances, RunBalance};
 use comity_core::{ApprovalId, Digest, RunId, StepId, Tenant};
 use comity_store::{ApprovalCell, ApprovalState, EntryRow, RunCell, RunRow, Store};
-pub use log::LogReport;
+pub use log::{LogReport, held_against};
 use std::collections::HashMap;
 
 /// The first thing that is not as it was written.

@@ -1,13 +1,13 @@
 //! A tenant's log, recomputed: the root of every leaf, every stored hash, every checkpoint.
 
-use super::{Stop, fault};
+use super::{Fault, Stop, fault};
 use crate::entry::RunStatus;
 use crate::log::check::open_by;
-use crate::log::checkpoint::origin;
+use crate::log::checkpoint::{Checkpoint, origin};
 use crate::log::leaf::{Leaf, LeafKind, entry_leaf};
 use crate::log::merkle::{Frontier, Head, stored_count};
 use crate::log::note::Verifier;
-use crate::log::sequence::KEY_PIN;
+use crate::log::sequence::{KEY_PIN, root_at};
 use comity_core::{Digest, Tenant};
 use comity_store::{CheckpointRow, LeafRow, RunRow, Store};
 use std::collections::VecDeque;
@@ -261,4 +261,33 @@ async fn key(store: &Store, tenant: &Tenant) -> Result<Option<Verifier>, Bad> {
     let key = key.ok_or("the pinned key is not a key")?;
     let name = origin(&store.id().await?, tenant);
     if key.name() == name { Ok(Some(key)) } else { Err("the pinned key is another log's".into()) }
+}
+
+/// Holds a tenant's log against a checkpoint that was kept elsewhere, and was found to be signed; what is wrong, if
+/// anything. Of the log only its hashes are looked at: that they belong to what is stored is [`super::verify`]'s work.
+pub async fn held_against(
+    store: &Store,
+    tenant: &Tenant,
+    kept: &Checkpoint,
+) -> Result<Option<Fault>, crate::error::Error> {
+    let fault = |what: String| Ok(Some(Fault { run: None, seq: None, what }));
+    let own = origin(&store.id().await?, tenant);
+    if kept.origin != own {
+        return fault(format!(
+            "the checkpoint is of another log: `{}`, and this one is `{own}`",
+            kept.origin
+        ));
+    }
+    let (size, wanted) = (store.log(tenant).await?.size, kept.head.size);
+    if size < wanted {
+        return fault(format!(
+            "the log has {size} leaves, and the checkpoint kept elsewhere has {wanted}: it was rolled back, or cut off"
+        ));
+    }
+    if root_at(store, tenant, wanted).await? != kept.head.root {
+        return fault(format!(
+            "the first {wanted} leaves of the log are not those of the checkpoint kept elsewhere: another history"
+        ));
+    }
+    Ok(None)
 }
