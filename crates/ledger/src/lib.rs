@@ -19,7 +19,7 @@ pub mod vault;
 pub mod verify;
 
 pub use chain::link;
-pub use entry::{CheckMark, Entry, EntryKind, RunStatus, StepRef, Verdict};
+pub use entry::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, Verdict};
 pub use error::Error;
 pub use payload::Slot;
 pub use record::{Record, read, read_one, read_one_with, read_page, read_page_with};

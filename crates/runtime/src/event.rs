@@ -1,9 +1,9 @@
 //! Entries as events.
 
-use comity_api::{Event, EventKind, usd};
-use comity_core::{Amounts, StepId};
+use comity_api::{Event, EventKind, Origin, usd};
+use comity_core::{Amounts, ReasonCode, StepId};
 use comity_flow::Plan;
-use comity_ledger::{EntryKind, Record, Slot};
+use comity_ledger::{Entry, EntryKind, Record, Slot};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,10 +38,7 @@ impl Events {
         self.spent = self.spent.checked_add(&usage).unwrap_or(self.spent);
         let Some(kind) = kind(entry.kind) else { return Ok(None) };
         let ends = matches!(kind, EventKind::StepSettled | EventKind::StepFailed);
-        let output = match record.text(Slot::Output)? {
-            Some(text) => serde_json::from_slice(&text).ok(),
-            None => None,
-        };
+        let output = record.value(Slot::Output)?;
         let message = Some(record.words(Slot::Note)?).filter(|words| !words.is_empty());
         let used = entry.usage.or(entry.used).unwrap_or_default();
         let cost = match kind {
@@ -61,7 +58,8 @@ impl Events {
             message,
             approval: entry.approval.map(|approval| approval.to_string()),
             cost_usd: cost,
-            duration_ms: ends.then_some(used.millis),
+            duration_ms: (ends && entry.kind != EntryKind::Reused).then_some(used.millis),
+            origin: origin(entry),
             status: entry.status.map(|status| status.word().to_owned()),
             output,
         }))
@@ -74,14 +72,26 @@ impl Events {
             let plan = usize::try_from(step.ordinal).ok().and_then(|ordinal| self.plan.step(ordinal));
             return Ok(plan.map(|plan| plan.name.to_string()));
         }
-        if let Some(act) = record.text(Slot::Act)?
-            && let Ok(act) = serde_json::from_slice::<Value>(&act)
+        if let Some(act) = record.value(Slot::Act)?
             && let Some(name) = act.get("name").and_then(Value::as_str)
         {
             self.nested.insert(step.id, name.to_owned());
         }
         Ok(self.nested.get(&step.id).cloned())
     }
+}
+
+/// The entry of another run that this one goes back to.
+pub(crate) fn origin(entry: &Entry) -> Option<Origin> {
+    let edited = entry.kind == EntryKind::Reused && entry.reason == Some(ReasonCode::Edited);
+    let origin = told_origin(entry.origin?);
+    Some(Origin { edited_by: edited.then(|| entry.principal.to_string()), ..origin })
+}
+
+/// An entry of another run, as it is told.
+pub(crate) fn told_origin(origin: comity_ledger::Origin) -> Origin {
+    let (run_id, hash) = (origin.run.to_string(), origin.entry.to_string());
+    Origin { run_id, seq: origin.seq, hash, edited_by: None }
 }
 
 fn kind(entry: EntryKind) -> Option<EventKind> {
@@ -91,7 +101,7 @@ fn kind(entry: EntryKind) -> Option<EventKind> {
         EntryKind::Denied | EntryKind::Rejected | EntryKind::Expired => Some(EventKind::StepDenied),
         EntryKind::Held => Some(EventKind::StepHeld),
         EntryKind::Approved => Some(EventKind::StepApproved),
-        EntryKind::Settled | EntryKind::Happened => Some(EventKind::StepSettled),
+        EntryKind::Settled | EntryKind::Happened | EntryKind::Reused => Some(EventKind::StepSettled),
         EntryKind::Failed | EntryKind::Abandoned => Some(EventKind::StepFailed),
         EntryKind::Cancelled | EntryKind::NotHappened => Some(EventKind::StepCancelled),
         EntryKind::Unknown => Some(EventKind::StepUnknown),

@@ -2,7 +2,7 @@
 
 use super::Which;
 use crate::error::Error;
-use crate::event::Events;
+use crate::event::{Events, origin};
 use crate::pinned::Pinned;
 use crate::runtime::Runtime;
 use comity_api::{Check, TraceRow, usd};
@@ -38,7 +38,7 @@ impl Runtime {
         let mut events = Events::new(Arc::new(self.compile(&source)?));
         let mut prev = Digest::ZERO;
         let mut found = rows.of.is_none();
-        read(self.store(), &cell, |record| {
+        read(self.vault(), &cell, |record| {
             let mut row = trace_row(&record, events.step_name(&record)?, prev)?;
             prev = record.hash;
             let about = rows
@@ -81,6 +81,7 @@ pub(crate) fn trace_row(
         message: Some(record.words(Slot::Note)?).filter(|words| !words.is_empty()),
         checks: checks(record),
         cost_usd: usage.map(|usage| usd(usage.micro_usd)),
+        origin: origin(entry),
         hash: record.hash.to_string(),
         prev: prev.to_string(),
         pass: entry.step.as_ref().map(|step| step.iteration.saturating_add(1)).filter(|pass| *pass > 1),
@@ -113,13 +114,16 @@ pub(crate) fn kind_word(kind: EntryKind) -> String {
 
 /// What the step was given, if the entry has it.
 pub(crate) fn given(record: &Record) -> Result<Option<Value>, LedgerError> {
-    let act = record.text(Slot::Act)?.and_then(|act| serde_json::from_slice::<Value>(&act).ok());
-    Ok(act.and_then(|mut act| act.get_mut("input").map(Value::take)))
+    let act = record.value(Slot::Act)?;
+    Ok(act.and_then(|mut act| match &act {
+        Value::String(_) => Some(act),
+        _ => act.get_mut("input").map(Value::take),
+    }))
 }
 
 /// What the step produced, if the entry has it.
 pub(crate) fn produced(record: &Record) -> Result<Option<Value>, LedgerError> {
-    Ok(record.text(Slot::Output)?.and_then(|output| serde_json::from_slice(&output).ok()))
+    record.value(Slot::Output)
 }
 
 fn payloads(record: &Record) -> BTreeMap<String, String> {
