@@ -153,6 +153,18 @@ impl Vault {
         Ok(RunKeys::new(subjects))
     }
 
+    /// Whom a run's texts are about, if that was said and is not erased.
+    pub async fn about(&self, run: &RunCell) -> Result<Option<String>, Error> {
+        for row in self.store.subjects_of(run).await? {
+            if let Some(subject) = self.unwrap(&run.tenant, &row).await?
+                && let Some(name) = subject.open_label(&row.cell.label)
+            {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     /// The key in a row; `None` for a class this build does not know.
     pub async fn unwrap(&self, tenant: &Tenant, row: &SubjectRow) -> Result<Option<Subject>, Error> {
         let Some(class) = Class::from_number(row.cell.class) else { return Ok(None) };
