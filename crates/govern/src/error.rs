@@ -28,6 +28,9 @@ pub enum Error {
         /// What failed.
         why: String,
     },
+    /// The texts of the run were erased: there is nothing to go on from.
+    #[error("the texts of run `{0}` were erased: it cannot be gone on with")]
+    Erased(RunId),
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoRun(RunId),

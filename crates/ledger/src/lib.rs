@@ -23,6 +23,6 @@ pub use entry::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, Verdict
 pub use error::Error;
 pub use payload::Slot;
 pub use record::{Record, read, read_one, read_one_with, read_page, read_page_with};
-pub use seal::seal;
-pub use vault::{ERASED, RunKeys, Vault};
+pub use seal::{bare, seal};
+pub use vault::{ERASED, Pen, RunKeys, Vault};
 pub use verify::{Fault, Report, verify};

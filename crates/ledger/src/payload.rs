@@ -1,6 +1,6 @@
 //! Texts beside the chain: compressed when that helps, encrypted, salted, committed to by digest.
 
-use crate::vault::RunKeys;
+use crate::vault::{Pen, RunKeys};
 use crate::vault::cipher::{self, PayloadKey, Place};
 use comity_core::{Digest, Entropy, SubjectId};
 use comity_store::{Payload, PayloadRow};
@@ -112,16 +112,17 @@ pub fn commitment(salt: &[u8; 32], codec: u8, body: &[u8]) -> Digest {
     Digest::of(&[b"comity/payload/v1\n", salt, &[codec], body])
 }
 
-/// Encodes, salts and encrypts a text for storage; `None` if the key it goes under was destroyed.
-pub fn encode(slot: Slot, text: &[u8], keys: &RunKeys, entropy: &dyn Entropy) -> Option<(Payload, Digest)> {
+/// Encodes, salts and encrypts a text for storage.
+pub fn encode(slot: Slot, text: &[u8], pen: &Pen, entropy: &dyn Entropy) -> (Payload, Digest) {
     let mut salt = [0u8; 32];
     entropy.fill(&mut salt);
     let (codec, encoded) = compress(text);
-    let (key, place) = keys.for_payload(slot, &salt, codec)?;
-    let body = key.seal(place, &encoded)?;
+    let (key, place) = pen.for_payload(slot, &salt, codec);
+    // The cipher refuses only what no memory holds; an empty body would open to nothing.
+    let body = key.seal(place, &encoded).unwrap_or_default();
     let digest = cipher::commitment(&salt, codec, place.subject, &body);
     let subject = Some(place.subject);
-    Some((Payload { slot: slot as u8, codec, subject, salt, body: body.into() }, digest))
+    (Payload { slot: slot as u8, codec, subject, salt, body: body.into() }, digest)
 }
 
 fn compress(text: &[u8]) -> (u8, Vec<u8>) {
@@ -132,6 +133,15 @@ fn compress(text: &[u8]) -> (u8, Vec<u8>) {
         return (ZSTD, packed);
     }
     (RAW, text.to_vec())
+}
+
+/// The commitment to a payload that is about to be stored.
+pub fn committed(payload: &Payload) -> Digest {
+    let Payload { codec, subject, salt, body, .. } = payload;
+    match subject {
+        None => commitment(salt, *codec, body),
+        Some(subject) => cipher::commitment(salt, *codec, *subject, body),
+    }
 }
 
 /// Whether a stored payload is what the commitment says; if not, why not. Takes no key.

@@ -1,26 +1,23 @@
 //! Turns an entry and its texts into what the store appends.
 
 use crate::entry::Entry;
-use crate::error::Error;
 use crate::payload::{Slot, encode};
-use crate::vault::RunKeys;
+use crate::vault::Pen;
 use comity_core::Entropy;
 use comity_store::Append;
 
 /// Encrypts, salts and commits to the texts, and spells the entry out. Slots must differ.
-///
-/// Errors if the key that one of the texts goes under was destroyed.
-pub fn seal(
-    mut entry: Entry,
-    texts: &[(Slot, &[u8])],
-    keys: &RunKeys,
-    entropy: &dyn Entropy,
-) -> Result<Append, Error> {
+pub fn seal(mut entry: Entry, texts: &[(Slot, &[u8])], pen: &Pen, entropy: &dyn Entropy) -> Append {
     let mut payloads = Vec::with_capacity(texts.len());
     for (slot, text) in texts {
-        let (payload, digest) = encode(*slot, text, keys, entropy).ok_or(Error::RunErased)?;
+        let (payload, digest) = encode(*slot, text, pen, entropy);
         entry.payloads.set(*slot, digest);
         payloads.push(payload);
     }
-    Ok(Append { body: entry.to_bytes().into(), payloads })
+    Append { body: entry.to_bytes().into(), payloads }
+}
+
+/// An entry without texts.
+pub fn bare(entry: &Entry) -> Append {
+    Append { body: entry.to_bytes().into(), payloads: Vec::new() }
 }

@@ -68,16 +68,36 @@ impl RunKeys {
         self.0.iter().rfind(|subject| subject.class == class)
     }
 
-    /// Whether texts can be written into the run.
-    pub fn can_write(&self) -> bool {
-        self.class(Class::Content).is_some()
+    /// What new texts of the run are written with; `None` when its content was erased.
+    pub fn pen(&self) -> Option<Pen> {
+        let content = self.class(Class::Content)?.clone();
+        let structure = self.class(Class::Structure).unwrap_or(&content).clone();
+        Some(Pen { keys: self.clone(), content, structure })
+    }
+}
+
+/// What new texts of a run are written with: there is a key for every one of them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Pen {
+    keys: RunKeys,
+    content: Subject,
+    structure: Subject,
+}
+
+impl Pen {
+    /// The keys that the run's texts are read with.
+    pub fn keys(&self) -> &RunKeys {
+        &self.keys
     }
 
-    /// The key of a new payload in this slot, and what it is tied to; `None` when that key was destroyed.
-    pub(crate) fn for_payload(&self, slot: Slot, salt: &[u8; 32], codec: u8) -> Option<(PayloadKey, Place)> {
-        let subject = self.class(Class::of(slot))?;
+    /// The key of a new payload in this slot, and what it is tied to.
+    pub(crate) fn for_payload(&self, slot: Slot, salt: &[u8; 32], codec: u8) -> (PayloadKey, Place) {
+        let subject = match Class::of(slot) {
+            Class::Structure => &self.structure,
+            Class::Content | Class::Person => &self.content,
+        };
         let place = Place { codec, slot: slot as u8, subject: subject.id };
-        Some((PayloadKey::derive(&subject.secret, salt), place))
+        (PayloadKey::derive(&subject.secret, salt), place)
     }
 }
 
@@ -90,8 +110,8 @@ pub struct Vault {
 
 /// Keys that a commit adds, with the tenant key they are wrapped by.
 pub struct Fresh {
-    /// The keys, to write with.
-    pub keys: RunKeys,
+    /// What is written with them.
+    pub pen: Pen,
     subjects: Vec<NewSubject>,
 }
 
@@ -131,6 +151,18 @@ impl Vault {
             subjects.extend(self.unwrap(&run.tenant, &row).await?);
         }
         Ok(RunKeys::new(subjects))
+    }
+
+    /// Whom a run's texts are about, if that was said and is not erased.
+    pub async fn about(&self, run: &RunCell) -> Result<Option<String>, Error> {
+        for row in self.store.subjects_of(run).await? {
+            if let Some(subject) = self.unwrap(&run.tenant, &row).await?
+                && let Some(name) = subject.open_label(&row.cell.label)
+            {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// The key in a row; `None` for a class this build does not know.
@@ -174,15 +206,16 @@ impl Vault {
         let (content, new_content) = self.make_one(tenant, Class::Content, label, entropy).await?;
         let (structure, new_structure) = self.make_one(tenant, Class::Structure, label, entropy).await?;
         let subjects = vec![new_content, new_structure];
-        Ok(Fresh { keys: RunKeys::new(vec![content, structure]), subjects })
+        let keys = RunKeys::new(vec![content.clone(), structure.clone()]);
+        Ok(Fresh { pen: Pen { keys, content, structure }, subjects })
     }
 
     /// The keys that new texts of this run are written with: its own, or new ones for a run from before there
     /// was a vault. Errors if its texts were erased.
     pub async fn for_writing(&self, run: &RunCell, entropy: &dyn Entropy) -> Result<Fresh, Error> {
         let keys = self.open(run).await?;
-        if keys.can_write() {
-            return Ok(Fresh { keys, subjects: Vec::new() });
+        if let Some(pen) = keys.pen() {
+            return Ok(Fresh { pen, subjects: Vec::new() });
         }
         let clear = record::read_one_with(&self.store, run, &keys, 0).await?;
         if clear.is_none_or(|opened| opened.is_sealed()) {
@@ -205,7 +238,7 @@ impl Vault {
         let current = self.keys.current(tenant).await?;
         let mut late = Vec::new();
         for new in fresh.subjects.iter().filter(|new| new.wrapped.by != current) {
-            let Some(subject) = fresh.keys.0.iter().find(|subject| subject.id == new.id) else { continue };
+            let Some(subject) = fresh.pen.keys.0.iter().find(|subject| subject.id == new.id) else { continue };
             let wrapped = self.wrap(tenant, current, subject).await?;
             late.push(Rewrapped { id: new.id, from: new.wrapped.by, wrapped, label: new.label.clone() });
         }

@@ -12,9 +12,11 @@
 
 mod disk;
 mod given;
+mod lazy;
 mod place;
 
 pub use given::Given;
+pub use lazy::KeyPlace;
 pub use place::{default_folder, outside};
 
 use comity_core::{Entropy, Tenant};
