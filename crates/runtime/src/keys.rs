@@ -12,10 +12,12 @@
 
 mod disk;
 mod given;
+mod lazy;
 mod place;
 
 pub use comity_ledger::keys::KeyFault;
 pub use given::Given;
+pub use lazy::KeyPlace;
 pub use place::{default_folder, outside};
 
 use comity_core::{Entropy, Tenant};
