@@ -4,6 +4,7 @@ use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
 use comity_core::{Clock, Points, RunId};
+use comity_runtime::keys::KeyPlace;
 use comity_runtime::{Access, Error as RuntimeError, Runtime, Settings, StoreError, system_world};
 use std::future::Future;
 use std::path::Path;
@@ -57,7 +58,7 @@ impl Context {
         }
         let world = system_world(Arc::clone(&self.points));
         let clock = Arc::clone(&world.clock);
-        let settings = |world| Settings::local(path, self.globals.durability.into(), world);
+        let settings = |world| Settings::local(path, self.globals.durability.into(), world, self.keys());
         let runtime = match Runtime::open(settings(world)) {
             Err(RuntimeError::Store(StoreError::ReadOnly { .. })) if database == Database::Read => {
                 let world = system_world(Arc::clone(&self.points));
@@ -66,6 +67,11 @@ impl Context {
             opened => opened?,
         };
         Ok(Opened { runtime, clock })
+    }
+
+    /// Where the keys are that texts are under.
+    pub fn keys(&self) -> KeyPlace {
+        self.globals.keys.clone().map_or(KeyPlace::Person, KeyPlace::Folder)
     }
 
     /// The clock of this machine.

@@ -139,7 +139,7 @@ struct Draft {
 
 impl Cells {
     /// How many rows there are, of every sort.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         let named = self.runs.len() + self.accounts.len() + self.approvals.len() + self.subjects.len();
         named + self.breakers.len() + self.logs.len() + self.pins.len()
     }

@@ -99,7 +99,7 @@ impl Writer {
         let Known { mut cells, version, mut next_entry } = std::mem::take(&mut self.known);
         // Changes when another connection has committed, and is fixed for the length of a transaction.
         let present = Some(self.statement("PRAGMA data_version")?.query_row([], first)?);
-        if version != present || cells.len() > MOST_KNOWN {
+        if version != present || cells.count() > MOST_KNOWN {
             (cells, next_entry) = (Cells::default(), None);
         }
         for job in &jobs {
