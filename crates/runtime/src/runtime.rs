@@ -44,12 +44,7 @@ pub struct Settings {
 
 impl Settings {
     /// The local person's settings for a database, in the world as it is.
-    pub fn local(
-        database: impl Into<PathBuf>,
-        durability: Durability,
-        world: World,
-        keys: KeyPlace,
-    ) -> Self {
+    pub fn local(database: impl Into<PathBuf>, durability: Durability, world: World, keys: KeyPlace) -> Self {
         let account = crate::local_account();
         let principal = Principal::local_person(&account, Tenant::local(), Namespace::default_name());
         let (database, pump) = (database.into(), Pump::Own);

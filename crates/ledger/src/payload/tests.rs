@@ -62,7 +62,9 @@ fn every_stored_byte_is_covered() {
         }
         assert!(check(&PayloadRow { codec: 0, ..row.clone() }, digest).is_err());
         assert!(check(&PayloadRow { codec: 256, ..row.clone() }, digest).is_err());
-        for subject in [None, Some(vec![1]), Some(vec![1; 16])].into_iter().filter(|other| *other != row.subject) {
+        for subject in
+            [None, Some(vec![1]), Some(vec![1; 16])].into_iter().filter(|other| *other != row.subject)
+        {
             assert!(check(&PayloadRow { subject, ..row.clone() }, digest).is_err());
         }
     }
