@@ -15,6 +15,7 @@ pub mod log;
 pub mod payload;
 mod record;
 pub mod seal;
+pub mod vault;
 pub mod verify;
 
 pub use chain::link;

@@ -2,27 +2,33 @@
 //!
 //! This room reads no arguments and prints nothing; it knows no HTTP. Start with [`Runtime`].
 
+mod archive;
 mod bundle;
 mod describe;
 mod error;
 mod event;
 mod fork;
+pub mod keys;
 mod owner;
 mod pinned;
 mod report;
 mod runner;
 mod runtime;
+mod signing;
 mod stored;
 mod system;
 mod tail;
 pub mod view;
 
+pub use archive::{Archived, Progress, Shelf, check_archive};
 pub use bundle::{Reader, no_files};
+pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
 pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
 };
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
+pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
 pub use comity_store::{Error as StoreError, Pump, SCHEMA};
@@ -32,6 +38,7 @@ pub use fork::{Fork, ForkRequest};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
+pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
 

@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod answers;
+mod attest;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -22,6 +23,8 @@ mod formats;
 mod front;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod keeping;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]

@@ -7,21 +7,25 @@ use crate::kill::{Dice, is_thorough};
 use crate::oracle::{reply, wait_for_orphans};
 use crate::sandbox::{Ended, Sandbox, graph, words};
 use comity_api::RunReport;
-use std::collections::BTreeMap;
 
 /// Points that are taken, unless all are.
-const FEW: usize = 24;
+const FEW: usize = 12;
 
-/// Where it is forked: one step and fourteen beside each other come before, and fifteen are done anew.
-const FROM: &str = "join";
-const BEFORE: usize = 15;
+/// Where it is forked. `start` leads to fourteen steps beside each other, which lead to `join`: either all of these
+/// are taken over before anything is done, or one of them is done anew while the others are taken over.
+const POINTS: [&str; 2] = ["join", "a07"];
+
+/// Whether a step's result is taken over.
+fn is_before(step: &str, from: &str) -> bool {
+    step == "start" || (step.starts_with('a') && step != from)
+}
 
 /// A folder with a run of thirty steps that has ended, and the command that forks it.
-fn ended() -> (Sandbox, Vec<String>) {
+fn ended(from: &str) -> (Sandbox, Vec<String>) {
     let sandbox = Sandbox::new(graph);
     sandbox.comity(&words(&sandbox.run())).expect(0);
     let origin = sandbox.runs().first().unwrap().run_id.clone();
-    let fork = ["fork", &origin, "--from", FROM, "--yes"].map(str::to_owned).to_vec();
+    let fork = ["fork", &origin, "--from", from, "--yes"].map(str::to_owned).to_vec();
     (sandbox, fork)
 }
 
@@ -37,8 +41,8 @@ fn kill(sandbox: &Sandbox, arguments: &[String], point: &str) -> Ended {
 }
 
 /// Goes on until the fork has ended; the first of these commands may be killed as well.
-fn go_on(sandbox: &Sandbox, fork: &[String], mut again: Option<String>) -> BTreeMap<String, usize> {
-    let (mut flags, mut lost) = (Vec::new(), BTreeMap::new());
+fn go_on(sandbox: &Sandbox, fork: &[String], mut again: Option<String>) {
+    let mut flags = Vec::new();
     for _ in 0..100 {
         wait_for_orphans(sandbox.folder());
         let arguments = match forked(sandbox) {
@@ -47,7 +51,7 @@ fn go_on(sandbox: &Sandbox, fork: &[String], mut again: Option<String>) -> BTree
         };
         let status = sandbox.runs().first().unwrap().status.clone();
         if forked(sandbox).is_some() && status == "completed" {
-            return lost;
+            return;
         }
         if let Some(point) = again.take() {
             kill(sandbox, &arguments, &point);
@@ -64,7 +68,6 @@ fn go_on(sandbox: &Sandbox, fork: &[String], mut again: Option<String>) -> BTree
                 1 => crate::oracle::Reply::NotHappened(step.clone()),
                 _ => reply(&report, &oracle).unwrap(),
             };
-            *lost.entry(step).or_insert(0) += 1;
             flags = sandbox.flags(&reply);
         }
     }
@@ -72,14 +75,14 @@ fn go_on(sandbox: &Sandbox, fork: &[String], mut again: Option<String>) -> BTree
 }
 
 /// Everything that must hold once the fork has ended.
-fn check(sandbox: &Sandbox) {
+fn check(sandbox: &Sandbox, from: &str) {
     sandbox.verify();
     let run = forked(sandbox).unwrap();
     let rows = sandbox.trace(&run);
     let reused: Vec<&str> =
         rows.iter().filter(|row| row.kind == "reused").filter_map(|row| row.step.as_deref()).collect();
     let facts = &sandbox.facts;
-    let (before, anew) = facts.split_at(BEFORE);
+    let (before, anew): (Vec<_>, Vec<_>) = facts.iter().partition(|fact| is_before(&fact.name, from));
     let mut names: Vec<&str> = before.iter().map(|fact| &*fact.name).collect();
     let mut sorted = reused.clone();
     names.sort_unstable();
@@ -112,12 +115,18 @@ fn check(sandbox: &Sandbox) {
 }
 
 #[test]
-fn every_point_of_a_fork() {
+fn every_point_of_forks() {
     let mut dice = Dice::new();
-    let (sandbox, fork) = ended();
+    for from in POINTS {
+        every_point(from, &mut dice);
+    }
+}
+
+fn every_point(from: &str, dice: &mut Dice) {
+    let (sandbox, fork) = ended(from);
     let file = sandbox.path("points");
     Ended::by(sandbox.command(&words(&fork)).env("COMITY_POINTS_FILE", &file)).expect(0);
-    check(&sandbox);
+    check(&sandbox, from);
     let text = std::fs::read_to_string(&file).unwrap();
     let counted = text.lines().map(|line| line.split_once(' ').unwrap());
     let points: Vec<String> = counted
@@ -129,15 +138,66 @@ fn every_point_of_a_fork() {
     let skip = dice.below(every);
     let mut kills = 0;
     for (place, point) in points.iter().enumerate().skip(skip).step_by(every) {
-        let (mut sandbox, fork) = ended();
+        let (mut sandbox, fork) = ended(from);
         let again = (is_thorough() || place % 3 == 0).then(|| dice.point(12));
-        println!("{point}, then {again:?}");
+        println!("from {from}: {point}, then {again:?}");
         sandbox.keep();
         kills += usize::from(kill(&sandbox, &fork, point).was_killed());
         go_on(&sandbox, &fork, again);
-        check(&sandbox);
+        check(&sandbox, from);
         std::fs::remove_dir_all(sandbox.folder()).unwrap();
     }
-    println!("{kills} kills at {} points", points.len());
+    println!("from {from}: {kills} kills at {} points", points.len());
     assert!(kills > 0, "nothing was killed");
+}
+
+/// A fork that was killed before it had taken anything over, and the run it goes back to.
+fn cut_off() -> (Sandbox, String) {
+    let (sandbox, fork) = ended("join");
+    assert!(kill(&sandbox, &fork, "before_commit:2").was_killed());
+    wait_for_orphans(sandbox.folder());
+    let run = forked(&sandbox).unwrap();
+    assert_eq!(sandbox.trace(&run).len(), 1, "it was opened, and no more");
+    (sandbox, run)
+}
+
+fn change(sandbox: &Sandbox, sql: &str) {
+    rusqlite::Connection::open(sandbox.database()).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_fork_that_still_needs_the_other_run_does_not_go_on_without_it() {
+    let (sandbox, run) = cut_off();
+    change(&sandbox, "UPDATE entries SET hash = zeroblob(32) WHERE seq = 5");
+    let refused = sandbox.comity(&["resume", &run]).expect(9);
+    assert!(refused.err.contains("[CM0253]"), "{}", refused.err);
+    let (sandbox, run) = cut_off();
+    change(
+        &sandbox,
+        "PRAGMA foreign_keys = off; DELETE FROM runs WHERE id != (SELECT id FROM runs ORDER BY id DESC LIMIT 1)",
+    );
+    let refused = sandbox.comity(&["resume", &run]).expect(1);
+    assert!(refused.err.contains("is not there any more [CM0243]"), "{}", refused.err);
+    // As it was, it goes on.
+    let (sandbox, run) = cut_off();
+    sandbox.comity(&["resume", &run]).expect(0);
+    check(&sandbox, "join");
+}
+
+#[test]
+fn a_fork_that_has_taken_everything_over_needs_the_other_run_no_more() {
+    let (sandbox, fork) = ended("join");
+    assert!(kill(&sandbox, &fork, "before_effect:1").was_killed());
+    wait_for_orphans(sandbox.folder());
+    let run = forked(&sandbox).unwrap();
+    change(
+        &sandbox,
+        "PRAGMA foreign_keys = off; DELETE FROM runs WHERE id != (SELECT id FROM runs ORDER BY id DESC LIMIT 1)",
+    );
+    let ended = sandbox.comity(&["resume", &run]);
+    assert!(!ended.err.contains("CM0243"), "{ended:#?}");
+    assert!(
+        sandbox.trace(&run).iter().any(|row| row.kind == "settled" || row.kind == "unknown"),
+        "it went on"
+    );
 }
