@@ -232,11 +232,11 @@ impl Writer {
         if writes.entries.is_empty() {
             return Ok(());
         }
-        let mut id: i64 =
+        let first_id: i64 =
             self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?;
         let mut entry = self.statement("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         let mut payload = self.statement("INSERT INTO payloads VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        for new in &writes.entries {
+        for (id, new) in (first_id..).zip(&writes.entries) {
             let tenant = new.tenant.as_str();
             let run = number_of(new.run, &new.tenant, cells);
             entry.execute((id, tenant, run, stored(new.seq), &new.body[..], &new.hash.0[..]))?;
@@ -248,7 +248,6 @@ impl Writer {
                 let subject = text.subject.as_ref().map(|subject| &subject.bytes()[..]);
                 payload.execute((row, tenant, text.codec, subject, &text.salt[..], &text.body[..]))?;
             }
-            id += 1;
         }
         Ok(())
     }
