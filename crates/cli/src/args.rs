@@ -99,6 +99,8 @@ pub enum Command {
     Forecast(Forecast),
     /// Recompute the ledger
     Verify(Verify),
+    /// Sign that logs of others only grew
+    Witness(command::witness::Witness),
     /// Check workflow files without running them
     Validate(Validate),
     /// Run four agents under a policy, in two seconds: no key, no files, no network

@@ -6,6 +6,7 @@ pub use codes::CODES;
 
 use crate::error::Error;
 use comity_runtime::{Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
+use comity_witness::Error as WitnessError;
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +129,7 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::NotMade { .. } => {
             means(Exit::Failed, "CM0293", "check that you may write there, and that there is room")
         }
+        Error::Witness(error) => of_witness(error),
         Error::Output(_) => means(
             Exit::Failed,
             "CM0270",
@@ -188,6 +190,27 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Ambiguous { .. } => means(Exit::Usage, "CM0235", "add `--step NAME`"),
         RuntimeError::Owner { .. } => {
             means(Exit::Failed, "CM0218", "make the folder writable, or choose another with `--db PATH`")
+        }
+    }
+}
+
+fn of_witness(error: &WitnessError) -> Meaning {
+    match error {
+        WitnessError::State { .. } => means(
+            Exit::Failed,
+            "CM0294",
+            "mend what is in the way; never start a witness over on an old copy",
+        ),
+        WitnessError::Taken(_) => means(
+            Exit::Failed,
+            "CM0295",
+            "end that process, or give this one a folder of its own: `--state DIR`",
+        ),
+        WitnessError::Listen { .. } => {
+            means(Exit::Failed, "CM0296", "choose another address: `--listen HOST:PORT`")
+        }
+        WitnessError::NotALog(_) => {
+            means(Exit::Usage, "CM0297", "take the key of the log, not that of another witness")
         }
     }
 }

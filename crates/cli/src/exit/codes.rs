@@ -52,4 +52,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0291", "A variable of the environment has a value that is none of its values."),
     ("CM0292", "The file is already there."),
     ("CM0293", "A file or folder cannot be made."),
+    ("CM0294", "The folder of a witness cannot be used."),
+    ("CM0295", "Another process is the witness of the folder."),
+    ("CM0296", "The witness cannot listen at its address."),
+    ("CM0297", "The key is not that of a log."),
 ];
