@@ -1,14 +1,19 @@
 //! The commands, one file each.
 
 mod approve;
+pub mod archive;
 pub mod completions;
 pub mod config;
+pub mod costs;
 pub mod demo;
 pub mod describe;
+pub mod diff;
 pub mod doctor;
 pub mod explain;
+pub mod export;
 mod fmt;
 pub mod forecast;
+pub mod fork;
 pub mod init;
 pub mod man;
 pub mod replay;
@@ -33,6 +38,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Run(args) => run::perform(context, args),
         Command::Resume(args) => resume::perform(context, args),
+        Command::Fork(args) => fork::perform(context, args),
         Command::Approve(args) => approve::perform(context, &args),
         Command::Runs(args) => runs::perform(context, &args),
         Command::Trace(args) => trace::perform(context, &args),
@@ -41,6 +47,10 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Stream(args) => stream::perform(context, args),
         Command::Replay(args) => replay::perform(context, &args),
         Command::Forecast(args) => forecast::perform(context, args),
+        Command::Costs(args) => costs::perform(context, &args),
+        Command::Diff(args) => diff::perform(context, &args),
+        Command::Export(args) => export::perform(context, &args),
+        Command::Archive(args) => archive::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Witness(args) => witness::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),

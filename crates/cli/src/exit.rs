@@ -5,7 +5,7 @@ mod codes;
 pub use codes::CODES;
 
 use crate::error::Error;
-use comity_runtime::{Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
+use comity_runtime::{ArchiveError, Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
 use comity_witness::Error as WitnessError;
 
 /// An exit code.
@@ -20,6 +20,10 @@ pub enum Exit {
     Usage = 2,
     /// A file is wrong.
     InvalidFile = 3,
+    /// Credentials are missing, or refused.
+    Auth = 4,
+    /// A server is out of reach.
+    Unreachable = 5,
     /// Refused by policy, or by a person.
     Denied = 6,
     /// A budget is used up.
@@ -39,6 +43,8 @@ impl Exit {
         (Self::Failed, "failed"),
         (Self::Usage, "usage"),
         (Self::InvalidFile, "invalid file"),
+        (Self::Auth, "auth"),
+        (Self::Unreachable, "unreachable"),
         (Self::Denied, "denied"),
         (Self::Budget, "budget"),
         (Self::Waiting, "waiting for a person"),
@@ -110,6 +116,9 @@ pub fn meaning(error: &Error) -> Meaning {
             "CM0210",
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
+        Error::DoneAgain(_) => {
+            means(Exit::Usage, "CM0245", "`--yes` lets it; or begin after them, with another `--from STEP`")
+        }
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::NothingToTamper => means(Exit::Failed, "CM0283", "run `comity demo` first"),
         Error::NoProvider(_) => means(
@@ -162,6 +171,7 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
+        RuntimeError::Archive(error) => of_archive(error),
         RuntimeError::Store(error) => of_store(error),
         RuntimeError::Ledger(error) => of_ledger(error),
         RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
@@ -183,6 +193,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             Exit::Failed,
             "CM0282",
             "`comity trace RUN` shows how far it came; `comity watch RUN` follows it",
+        ),
+        RuntimeError::Unforkable { .. } => means(
+            Exit::Failed,
+            "CM0244",
+            "`comity trace RUN` lists its steps, and which of them have a result",
         ),
         RuntimeError::NothingHeld(_) => {
             means(Exit::Failed, "CM0234", "`comity resume RUN` goes on with it; `comity trace RUN` shows it")
@@ -240,6 +255,11 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0239",
             "a step before it gave another result than was recorded; start a new run",
         ),
+        GateError::Origin { .. } => means(
+            Exit::Failed,
+            "CM0243",
+            "put that run back as it was, then `comity resume RUN`; or fork another run",
+        ),
         GateError::NoApproval(_) => {
             means(Exit::Failed, "CM0240", "take the id that the held step printed, or name the run")
         }
@@ -254,6 +274,53 @@ fn of_gate(error: &GateError) -> Meaning {
         GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
             means(Exit::Failed, "CM0260", DEFECT)
         }
+    }
+}
+
+fn of_archive(error: &ArchiveError) -> Meaning {
+    match error {
+        ArchiveError::Address { .. } | ArchiveError::Key(_) => means(
+            Exit::Usage,
+            "CM0261",
+            "give `s3://BUCKET/PREFIX`, or the path of a folder; over http only to this machine, or with \
+             AWS_ALLOW_HTTP=true",
+        ),
+        ArchiveError::NoCredentials { .. } => {
+            means(Exit::Auth, "CM0262", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        }
+        ArchiveError::Refused { .. } => {
+            means(Exit::Auth, "CM0263", "check the keys, and that they may get, put, list and delete there")
+        }
+        ArchiveError::NoBucket { .. } => {
+            means(Exit::Failed, "CM0264", "make the bucket first, or name another")
+        }
+        ArchiveError::Unreachable { .. } => means(
+            Exit::Unreachable,
+            "CM0265",
+            "check the address (`--endpoint URL`, AWS_ENDPOINT_URL, AWS_REGION); then give the command again: \
+             what is there already is left",
+        ),
+        ArchiveError::WritesOver { .. } => means(
+            Exit::Failed,
+            "CM0266",
+            "use storage that has conditional writes: Amazon S3, MinIO, R2 and others do; nothing was kept",
+        ),
+        ArchiveError::Conflict { .. } => means(
+            Exit::LedgerBroken,
+            "CM0267",
+            "nothing was written over; `comity archive --check` and `comity verify` show which of the two is not \
+             as it was written",
+        ),
+        ArchiveError::TooLarge { .. } => means(
+            Exit::Failed,
+            "CM0268",
+            "keep it with `comity export RUN --to FILE`, or back the database up",
+        ),
+        ArchiveError::Failed { .. } => means(
+            Exit::Failed,
+            "CM0269",
+            "mend it, then give the command again: what is there already is left",
+        ),
     }
 }
 

@@ -76,6 +76,9 @@ pub enum Error {
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] comity_govern::Error),
+    /// A place that copies are kept in failed.
+    #[error(transparent)]
+    Archive(#[from] comity_archive::Error),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] comity_store::Error),
@@ -126,6 +129,14 @@ pub enum Error {
         run: RunId,
         /// The step.
         step: String,
+    },
+    /// A run cannot be forked in the way that is asked for.
+    #[error("run `{run}` cannot be forked like this: {why}")]
+    Unforkable {
+        /// The run.
+        run: RunId,
+        /// What stands in the way.
+        why: String,
     },
     /// A run has nothing that waits for a person.
     #[error("run `{0}` has nothing that waits for a person's approval")]

@@ -2,10 +2,13 @@
 //!
 //! This room reads no arguments and prints nothing; it knows no HTTP. Start with [`Runtime`].
 
+mod archive;
 mod bundle;
 mod describe;
 mod error;
 mod event;
+mod fork;
+pub mod keys;
 mod owner;
 mod pinned;
 mod report;
@@ -16,7 +19,9 @@ mod system;
 mod tail;
 pub mod view;
 
+pub use archive::{Archived, Progress, Shelf, check_archive};
 pub use bundle::{Reader, no_files};
+pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
 pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
@@ -27,6 +32,7 @@ pub use comity_store::Durability;
 pub use comity_store::{Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;
+pub use fork::{Fork, ForkRequest};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
