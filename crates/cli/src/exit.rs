@@ -175,6 +175,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Store(error) => of_store(error),
         RuntimeError::Ledger(error) => of_ledger(error),
         RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
+        RuntimeError::Unsigned(_) => means(
+            Exit::Failed,
+            "CM0294",
+            "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
+        ),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }
@@ -213,19 +218,19 @@ fn of_witness(error: &WitnessError) -> Meaning {
     match error {
         WitnessError::State { .. } => means(
             Exit::Failed,
-            "CM0294",
+            "CM0275",
             "mend what is in the way; never start a witness over on an old copy",
         ),
         WitnessError::Taken(_) => means(
             Exit::Failed,
-            "CM0295",
+            "CM0276",
             "end that process, or give this one a folder of its own: `--state DIR`",
         ),
         WitnessError::Listen { .. } => {
-            means(Exit::Failed, "CM0296", "choose another address: `--listen HOST:PORT`")
+            means(Exit::Failed, "CM0277", "choose another address: `--listen HOST:PORT`")
         }
         WitnessError::NotALog(_) => {
-            means(Exit::Usage, "CM0297", "take the key of the log, not that of another witness")
+            means(Exit::Usage, "CM0278", "take the key of the log, not that of another witness")
         }
     }
 }
