@@ -180,6 +180,12 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "CM0294",
             "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
         ),
+        RuntimeError::BadCheckpoint(_) => means(Exit::LedgerBroken, "CM0280", BROKEN),
+        RuntimeError::Split { .. } => means(
+            Exit::LedgerBroken,
+            "CM0279",
+            "keep a copy of the database as it is; the witness's operator has both signed checkpoints",
+        ),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }

@@ -8,6 +8,7 @@ mod admit;
 mod approval;
 mod breaker;
 pub mod check;
+mod cosign;
 mod effect;
 mod error;
 mod gate;
@@ -24,6 +25,7 @@ mod settle;
 mod world;
 
 pub use approval::Ruling;
+pub use cosign::Cosigned;
 pub use effect::{Failure, Input, Output};
 pub use error::Error;
 pub use gate::Gate;

@@ -60,6 +60,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0276", "Another process is the witness of the folder."),
     ("CM0277", "The witness cannot listen at its address."),
     ("CM0278", "The key is not that of a log."),
+    ("CM0279", "A witness has seen another view of the log."),
+    ("CM0280", "The newest checkpoint of the log is not as it was written."),
     ("CM0281", "There is no run yet."),
     ("CM0282", "The step has not been reached yet."),
     ("CM0283", "There is no run whose ledger could be tampered with."),
