@@ -180,10 +180,10 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "CM0294",
             "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
         ),
-        RuntimeError::BadCheckpoint(_) => means(Exit::LedgerBroken, "CM0280", BROKEN),
+        RuntimeError::BadCheckpoint(_) => means(Exit::LedgerBroken, "CM0315", BROKEN),
         RuntimeError::Split { .. } => means(
             Exit::LedgerBroken,
-            "CM0279",
+            "CM0314",
             "keep a copy of the database as it is; the witness's operator has both signed checkpoints",
         ),
         RuntimeError::NoFolder(_) => {
@@ -224,19 +224,19 @@ fn of_witness(error: &WitnessError) -> Meaning {
     match error {
         WitnessError::State { .. } => means(
             Exit::Failed,
-            "CM0275",
+            "CM0310",
             "mend what is in the way; never start a witness over on an old copy",
         ),
         WitnessError::Taken(_) => means(
             Exit::Failed,
-            "CM0276",
+            "CM0311",
             "end that process, or give this one a folder of its own: `--state DIR`",
         ),
         WitnessError::Listen { .. } => {
-            means(Exit::Failed, "CM0277", "choose another address: `--listen HOST:PORT`")
+            means(Exit::Failed, "CM0312", "choose another address: `--listen HOST:PORT`")
         }
         WitnessError::NotALog(_) => {
-            means(Exit::Usage, "CM0278", "take the key of the log, not that of another witness")
+            means(Exit::Usage, "CM0313", "take the key of the log, not that of another witness")
         }
     }
 }

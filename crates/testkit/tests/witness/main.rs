@@ -1,6 +1,7 @@
 //! The witness as a process: it dies at any moment, and has never signed two views or gone back.
 
 mod service;
+mod split;
 
 use comity_testkit::grown::Grown;
 use service::{Asked, Service, State};

@@ -66,6 +66,16 @@ impl State {
 }
 
 impl Service {
+    /// Whom to ask, as a configuration writes it.
+    pub fn setting(&self) -> String {
+        format!("http://{} {}", self.address, self.key)
+    }
+
+    /// The key its cosignatures are checked by.
+    pub fn key(&self) -> &Verifier {
+        &self.key
+    }
+
     /// Asks for a cosignature; `None` if it went away instead of answering.
     pub fn ask(&self, log: &Grown, old: u64, new: u64) -> Option<Asked> {
         let proof = if old == 0 { Vec::new() } else { log.proof(old, new) };
