@@ -19,6 +19,7 @@ mod stored;
 mod system;
 mod tail;
 pub mod view;
+mod witness;
 
 pub use archive::{Archived, Progress, Shelf, check_archive};
 pub use bundle::{Reader, no_files};
@@ -42,6 +43,7 @@ pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents
 pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
+pub use witness::{BadWitness, Witness, Witnessed};
 
 use comity_core::KindSpec;
 
