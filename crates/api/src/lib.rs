@@ -4,12 +4,14 @@
 
 mod archive;
 mod costs;
+pub mod attestation;
 mod describe;
 mod diff;
 mod event;
 mod export;
 mod forecast;
 mod report;
+pub mod sbom;
 mod view;
 
 pub use archive::{ArchiveCheck, ArchiveReport};

@@ -21,7 +21,7 @@ pub use amounts::{Amounts, Unit};
 pub use digest::Digest;
 pub use env::{BoxFuture, Clock, Entropy, Spawn, Timestamp};
 pub use fault::{Point, Points, Unwatched};
-pub use id::{ApprovalId, RunId, StepId};
+pub use id::{ApprovalId, RunId, StepId, SubjectId};
 pub use kind::{KeySpec, KindSpec, Shape};
 pub use money::MicroUsd;
 pub use name::{Namespace, Tenant};

@@ -13,7 +13,7 @@ use crate::scope::Scope;
 use crate::settle::Settlement;
 use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, Unit};
 use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef};
-use comity_store::{ApprovalState, BreakerCell, Expect, Op, Refused, Ticket};
+use comity_store::{ApprovalState, BreakerCell, BreakerChange, Expect, Op, Refused, Ticket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,10 +54,10 @@ struct Asking<'a> {
     turn: Arc<Turn>,
 }
 
-/// One attempt let through a half-open breaker.
+/// One attempt let through a half-open breaker, which was like this before.
 struct Probe {
     before: BreakerCell,
-    during: BreakerCell,
+    change: BreakerChange,
 }
 
 impl Gate {
@@ -95,7 +95,7 @@ impl Gate {
             };
             let judgement = judge(&asking.step, &evidence);
             let probe = (state == Breaker::HalfOpen)
-                .then(|| Probe { before: cell, during: breaker::probing(&cell, run.now()) });
+                .then(|| Probe { before: cell, change: BreakerChange::Probing { at: run.now() } });
             match judgement.finding {
                 Finding::Deny(reason, message) => return asking.deny(judgement.marks, reason, message).await,
                 Finding::Hold(reason, ref message) => {
@@ -287,9 +287,9 @@ impl Asking<'_> {
         if self.approved.is_none() && (top || planted(Defect::ChildHoldsTwice)) {
             ops.push(Op::Hold { accounts: Arc::clone(&run.accounts), amounts: bound });
         }
-        if let Some(Probe { during: breaker, .. }) = probe {
-            run.inner.note_breaker(&run.tenant, &self.step.endpoint, breaker);
-            ops.push(Op::SetBreaker { endpoint: Arc::clone(&self.step.endpoint), breaker });
+        if let Some(Probe { before, change }) = &probe {
+            run.inner.note_breaker(&run.tenant, &self.step.endpoint, before.after(*change));
+            ops.push(Op::Breaker { endpoint: Arc::clone(&self.step.endpoint), change: *change });
         }
         let texts = [(Slot::Act, &self.act[..])];
         let texts = if self.approved.is_some() { &[][..] } else { &texts[..] };

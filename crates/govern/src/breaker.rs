@@ -2,7 +2,7 @@
 
 use crate::policy::BreakerPolicy;
 use comity_core::Timestamp;
-use comity_store::BreakerCell;
+use comity_store::{BreakerCell, BreakerChange};
 
 /// What the breaker says about one more attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,22 +31,9 @@ pub fn look(cell: &BreakerCell, policy: &BreakerPolicy, now: Timestamp) -> Break
     Breaker::Open { millis_left, failures: cell.failures }
 }
 
-/// The cell after one attempt is let through a half-open breaker: open again until that attempt ends.
-pub fn probing(cell: &BreakerCell, now: Timestamp) -> BreakerCell {
-    BreakerCell { opened: Some(now), ..*cell }
-}
-
-/// The cell after a failure.
-pub fn failed(cell: &BreakerCell, policy: &BreakerPolicy, now: Timestamp) -> BreakerCell {
-    let fresh = cell.failures == 0 || now.since(cell.window) > policy.window;
-    let (failures, window) = if fresh { (1, now) } else { (cell.failures.saturating_add(1), cell.window) };
-    let reopens = cell.opened.is_some() || failures >= policy.threshold;
-    BreakerCell { failures, window, opened: reopens.then_some(now) }
-}
-
-/// The cell after a success; `None` when it does not change.
-pub fn succeeded(cell: &BreakerCell) -> Option<BreakerCell> {
-    (*cell != BreakerCell::default()).then(BreakerCell::default)
+/// A failure, as the stored cell takes it.
+pub fn failure(policy: &BreakerPolicy, now: Timestamp) -> BreakerChange {
+    BreakerChange::Failed { at: now, threshold: policy.threshold, window: policy.window }
 }
 
 #[cfg(test)]
@@ -62,7 +49,7 @@ mod tests {
     }
 
     fn after_failures(times: &[u64]) -> BreakerCell {
-        times.iter().fold(BreakerCell::default(), |cell, second| failed(&cell, &POLICY, at(*second)))
+        times.iter().fold(BreakerCell::default(), |cell, second| cell.after(failure(&POLICY, at(*second))))
     }
 
     #[test]
@@ -71,10 +58,13 @@ mod tests {
         let open = after_failures(&[1, 2, 3]);
         assert_eq!(look(&open, &POLICY, at(4)), Breaker::Open { millis_left: 29_000, failures: 3 });
         assert_eq!(look(&open, &POLICY, at(33)), Breaker::HalfOpen);
-        let tried = probing(&open, at(33));
+        let tried = open.after(BreakerChange::Probing { at: at(33) });
         assert!(matches!(look(&tried, &POLICY, at(34)), Breaker::Open { .. }));
-        assert!(matches!(look(&failed(&tried, &POLICY, at(35)), &POLICY, at(36)), Breaker::Open { .. }));
-        assert_eq!(succeeded(&tried), Some(BreakerCell::default()));
+        assert!(matches!(
+            look(&tried.after(failure(&POLICY, at(35))), &POLICY, at(36)),
+            Breaker::Open { .. }
+        ));
+        assert_eq!(tried.after(BreakerChange::Succeeded), BreakerCell::default());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::run::{Run, Turn, millis};
 use crate::scope::{Parent, Rules, Scope};
 use comity_core::{Amounts, ApprovalId, ReasonCode, Step, Timestamp, Unit};
 use comity_ledger::{EntryKind, Slot, StepRef};
-use comity_store::{Op, Ticket};
+use comity_store::{BreakerCell, BreakerChange, Op, Ticket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -340,16 +340,17 @@ impl Settlement {
     fn breaker(&self, end: &End) -> Option<Op> {
         let (run, endpoint) = (&self.run, &self.endpoint);
         let cell = run.inner.known_breaker(&run.tenant, endpoint);
-        let next = match end {
-            End::Output(_) => breaker::succeeded(&cell)?,
+        let change = match end {
+            End::Output(_) if cell == BreakerCell::default() => return None,
+            End::Output(_) => BreakerChange::Succeeded,
             End::Failed(ReasonCode::EffectFailed | ReasonCode::OutputSchema, _) | End::Unknown(..) => {
-                breaker::failed(&cell, &self.rules.policy.breaker, run.now())
+                breaker::failure(&self.rules.policy.breaker, run.now())
             }
             // The workflow refused a result; whoever was called did what it does.
             End::Failed(..) | End::Suspended(_) | End::Lost | End::Cancelled => return None,
         };
-        run.inner.note_breaker(&run.tenant, endpoint, next);
-        Some(Op::SetBreaker { endpoint: Arc::clone(endpoint), breaker: next })
+        run.inner.note_breaker(&run.tenant, endpoint, cell.after(change));
+        Some(Op::Breaker { endpoint: Arc::clone(endpoint), change })
     }
 
     /// Remembers what this process needs to know if it meets the step again.

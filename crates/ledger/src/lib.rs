@@ -7,8 +7,11 @@
 
 pub mod account;
 pub mod chain;
+pub mod dsse;
 pub mod entry;
 mod error;
+pub mod log;
+pub mod keys;
 pub mod payload;
 mod record;
 pub mod seal;

@@ -116,7 +116,7 @@ pub fn encode(slot: Slot, text: &[u8], entropy: &dyn Entropy) -> (Payload, Diges
     entropy.fill(&mut salt);
     let (codec, body) = compress(text);
     let digest = commitment(&salt, codec, &body);
-    (Payload { slot: slot as u8, codec, salt, body }, digest)
+    (Payload { slot: slot as u8, codec, subject: None, salt, body: body.into() }, digest)
 }
 
 fn compress(text: &[u8]) -> (u8, Vec<u8>) {
@@ -178,7 +178,7 @@ mod tests {
             codec: payload.codec.into(),
             subject: None,
             salt: payload.salt.to_vec(),
-            body: payload.body,
+            body: payload.body.to_vec(),
         };
         (row, digest)
     }

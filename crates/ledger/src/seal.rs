@@ -13,5 +13,5 @@ pub fn seal(mut entry: Entry, texts: &[(Slot, &[u8])], entropy: &dyn Entropy) ->
         entry.payloads.set(*slot, digest);
         payloads.push(payload);
     }
-    Append { body: entry.to_bytes(), payloads }
+    Append { body: entry.to_bytes().into(), payloads }
 }

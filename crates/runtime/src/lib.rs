@@ -17,7 +17,7 @@ mod system;
 mod tail;
 pub mod view;
 
-pub use archive::{Archived, Progress, Shelf, check_archive};
+pub use archive::{Archived, Progress, Shelf, check_archive, keep_checkpoint};
 pub use bundle::{Reader, no_files};
 pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;

@@ -109,10 +109,14 @@ impl Runtime {
         options.points = Arc::clone(&world.points);
         options.pump = pump;
         options.now = world.clock.now();
+        world.entropy.fill(&mut options.id);
         let store = Store::open(options)?;
         let mut nonce = [0u8; 8];
         world.entropy.fill(&mut nonce);
-        let owner = Owner::claim(store.path(), nonce)?;
+        // A store that is not a file has no folder for the sign that this process is alive.
+        let file =
+            store.path().ok_or_else(|| comity_store::Error::UnknownBackend("not a file".to_owned()))?;
+        let owner = Owner::claim(file, nonce)?;
         let clock = Arc::clone(&world.clock);
         Ok(Self { gate: Gate::new(store, world), clock, owner, principal, processes: processes(), adapters })
     }
@@ -190,7 +194,7 @@ impl Runtime {
         let Pinned { cell, source, setup } = self.pinned(id).await?;
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
-            && let Some(pid) = alive(self.store().path(), &cell.owner)
+            && let Some(pid) = self.store().path().and_then(|path| alive(path, &cell.owner))
         {
             return Err(Error::Owned { run: id, pid });
         }

@@ -3,16 +3,20 @@
 
 mod account;
 mod at;
+mod attest;
 mod costs;
 mod diff;
 mod entries;
+mod evidence;
 mod export;
 mod facts;
 mod follow;
 mod forecast;
 mod runs;
+mod sbom;
 mod story;
 
+pub use attest::Attestation;
 pub use costs::{CostsBy, CostsWanted};
 pub use diff::Lines;
 pub use entries::Rows;
@@ -109,7 +113,7 @@ impl Runtime {
         if status != RunStatus::Running {
             return (status, None);
         }
-        match alive(self.store().path(), &cell.owner) {
+        match self.store().path().and_then(|path| alive(path, &cell.owner)) {
             Some(pid) => (RunStatus::Running, Some(pid)),
             None => (RunStatus::Interrupted, None),
         }

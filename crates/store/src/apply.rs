@@ -1,30 +1,41 @@
 //! Decides, without I/O, what a batch of commits changes. Every backend runs this same function.
 
-use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
+mod anchor;
+mod subject;
+
+use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, LogCell, RunCell, SubjectCell};
 use crate::commit::{
     AccountId, Append, Commit, Expect, Fence, MAX_OPS, MAX_PAYLOADS, Op, Payload, Receipt, Refused,
 };
 use crate::rows::GENESIS;
-use comity_core::{Amounts, ApprovalId, Digest, RunId, Tenant};
+use comity_core::{Amounts, ApprovalId, Digest, RunId, SubjectId, Tenant, Timestamp};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Links an entry to the one before it: `(hash before, sequence number, body) -> hash`.
 pub type Link = fn(&Digest, u64, &[u8]) -> Digest;
 
+/// Rows of one kind by tenant and id; `None` means "looked for, and not there".
+pub type Rows<K, C> = HashMap<(Tenant, K), Option<C>>;
+
 /// The rows a batch may look at: loaded before, changed by [`Cells::apply`], written back after.
 #[derive(Default)]
 pub struct Cells {
-    /// Runs by id; `None` means "looked for, and not there".
-    pub runs: HashMap<RunId, Option<RunCell>>,
-    /// Accounts by id.
-    pub accounts: HashMap<AccountId, Option<AccountCell>>,
-    /// Approvals by id.
-    pub approvals: HashMap<ApprovalId, Option<ApprovalCell>>,
-    /// Number for the next new run.
-    pub next_run: i64,
-    /// Number for the next entry.
-    pub next_entry: i64,
+    /// Runs.
+    pub runs: Rows<RunId, RunCell>,
+    /// Accounts.
+    pub accounts: Rows<AccountId, AccountCell>,
+    /// Approvals.
+    pub approvals: Rows<ApprovalId, ApprovalCell>,
+    /// Circuit breakers, by endpoint; one that is not there is closed.
+    pub breakers: HashMap<(Tenant, Arc<str>), BreakerCell>,
+    /// Wrapped keys.
+    pub subjects: Rows<SubjectId, SubjectCell>,
+    /// Logs; one that is not there is empty.
+    pub logs: HashMap<Tenant, LogCell>,
+    /// Values that are set once.
+    pub pins: Rows<&'static str, Arc<[u8]>>,
 }
 
 /// What has to be written, after a batch was applied.
@@ -33,42 +44,78 @@ pub struct Writes {
     /// New entries, in order.
     pub entries: Vec<NewEntry>,
     /// Runs that changed; `true` when the run is new.
-    pub runs: Vec<(RunId, bool)>,
+    pub runs: Changed<RunId>,
+    /// Runs that came into the queue of those that moved, or left it, in order.
+    pub due: Changed<RunId>,
     /// Accounts that changed; `true` when the account is new.
-    pub accounts: Vec<(AccountId, bool)>,
+    pub accounts: Changed<AccountId>,
     /// Approvals that changed; `true` when the approval is new.
-    pub approvals: Vec<(ApprovalId, bool)>,
-    /// Breakers, as they shall be.
-    pub breakers: Vec<(Tenant, Arc<str>, BreakerCell)>,
+    pub approvals: Changed<ApprovalId>,
+    /// Breakers that changed; each stands here once.
+    pub breakers: Vec<(Tenant, Arc<str>)>,
+    /// Wrapped keys that changed: as they shall be, or not there any more. Each stands here once.
+    pub subjects: Vec<(Tenant, SubjectId)>,
+    /// New leaves, in order.
+    pub leaves: Vec<PlacedLeaf>,
+    /// New stored hashes: tenant, place, hash.
+    pub hashes: Vec<(Tenant, u64, Digest)>,
+    /// Logs that changed; each stands here once.
+    pub logs: Vec<Tenant>,
+    /// Checkpoints, each of which replaces one of its size.
+    pub checkpoints: Vec<NewCheckpoint>,
+    /// Values that were set.
+    pub pins: Vec<(Tenant, &'static str)>,
 }
+
+/// Rows by tenant and id, each with a sign.
+pub type Changed<K> = Vec<((Tenant, K), bool)>;
 
 impl Writes {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-            && self.runs.is_empty()
-            && self.accounts.is_empty()
-            && self.approvals.is_empty()
-            && self.breakers.is_empty()
+        // Whatever a commit changes, it changes its run's row.
+        self.runs.is_empty()
     }
 }
 
-/// An entry with everything that is given inside the transaction.
+/// An entry with everything that is given inside the transaction but its row number.
 pub struct NewEntry {
-    /// Row number.
-    pub id: i64,
-    /// Number of its run.
-    pub run: i64,
     /// Whose it is.
     pub tenant: Tenant,
+    /// Its run.
+    pub run: RunId,
     /// Place in the chain.
     pub seq: u64,
     /// Body, as hashed.
-    pub body: Vec<u8>,
+    pub body: Arc<[u8]>,
     /// Its hash.
     pub hash: Digest,
     /// Texts beside it.
     pub payloads: Vec<Payload>,
+}
+
+/// A leaf with its place in its tenant's log.
+#[derive(Clone, Debug)]
+pub struct PlacedLeaf {
+    /// Whose log.
+    pub tenant: Tenant,
+    /// Its place.
+    pub position: u64,
+    /// What it says.
+    pub leaf: crate::commit::NewLeaf,
+}
+
+/// A checkpoint to keep.
+#[derive(Clone, Debug)]
+pub struct NewCheckpoint {
+    /// Whose log.
+    pub tenant: Tenant,
+    /// How many leaves it covers.
+    pub size: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The signed note.
+    pub note: Arc<[u8]>,
 }
 
 /// The rows one commit has changed so far; dropped whole when it is refused.
@@ -77,7 +124,15 @@ struct Draft {
     run: Option<(RunCell, bool)>,
     accounts: Vec<(AccountId, AccountCell, bool)>,
     approvals: Vec<(ApprovalId, ApprovalCell, bool)>,
-    breakers: Vec<(Tenant, Arc<str>, BreakerCell)>,
+    breakers: Vec<(Arc<str>, BreakerCell)>,
+    subjects: Vec<(SubjectId, Option<SubjectCell>)>,
+    pins: Vec<(&'static str, Arc<[u8]>)>,
+    log: Option<LogCell>,
+    /// Runs of new leaves, and how many of their entries these cover.
+    anchored: Vec<(RunId, u64)>,
+    leaves: Vec<(u64, crate::commit::NewLeaf)>,
+    hashes: Vec<(u64, Digest)>,
+    checkpoint: Option<(u64, Arc<[u8]>)>,
     entries: Vec<NewEntry>,
     receipt: Receipt,
 }
@@ -95,16 +150,17 @@ impl Cells {
         }
         let mut draft = Draft { run: self.fenced_run(&commit)?, ..Draft::default() };
         for expect in &commit.expect {
-            self.expect(expect, commit.run, &draft)?;
+            self.expect(expect, &commit, &draft)?;
         }
         let Commit { tenant, run, at, ops, .. } = commit;
+        let here = Here { tenant: &tenant, run, at, link };
         for op in ops {
-            self.change(op, &tenant, run, at, link, &mut draft)?;
+            self.change(op, here, &mut draft)?;
         }
         let Some((row, _)) = &mut draft.run else { return Err(Refused::NoRun) };
         row.updated = at;
         draft.receipt.epoch = row.epoch;
-        Ok(self.keep(run, draft, writes))
+        Ok(self.keep(here, draft, writes))
     }
 
     /// Whether the run is there and the fence lets this commit pass.
@@ -114,12 +170,11 @@ impl Cells {
 
     /// The run's row if the fence lets this commit pass; `None` when the commit is to make it.
     fn fenced_run(&self, commit: &Commit) -> Result<Option<(RunCell, bool)>, Refused> {
-        let stored = self.runs.get(&commit.run).and_then(Option::as_ref);
+        let stored = at(&self.runs, &commit.tenant, commit.run);
         let run = match (stored, commit.fence) {
             (Some(_), Fence::New) => return Err(Refused::RunExists),
             (None, Fence::New) => return Ok(None),
             (None, _) => return Err(Refused::NoRun),
-            (Some(run), _) if run.tenant != commit.tenant => return Err(Refused::NoRun),
             (Some(run), Fence::Epoch(epoch)) if run.epoch != epoch => {
                 return Err(Refused::Fenced(Box::new(run.clone())));
             }
@@ -128,13 +183,13 @@ impl Cells {
         Ok(Some((run.clone(), false)))
     }
 
-    fn expect(&self, expect: &Expect, run: RunId, draft: &Draft) -> Result<(), Refused> {
+    fn expect(&self, expect: &Expect, commit: &Commit, draft: &Draft) -> Result<(), Refused> {
         match expect {
-            Expect::Approval(id, state) => match self.stored_approval(*id, run) {
+            Expect::Approval(id, state) => match self.stored_approval(*id, &commit.tenant, commit.run) {
                 Some(cell) if cell.state == *state => Ok(()),
                 other => Err(Refused::Approval(other.cloned().map(Box::new))),
             },
-            Expect::NotFrozen(id) => match self.accounts.get(id).and_then(Option::as_ref) {
+            Expect::NotFrozen(id) => match at(&self.accounts, &commit.tenant, *id) {
                 Some(cell) if cell.frozen => Err(Refused::Frozen(*id)),
                 Some(_) => Ok(()),
                 None => Err(Refused::NoAccount(*id)),
@@ -146,33 +201,14 @@ impl Cells {
         }
     }
 
-    fn change(
-        &self,
-        op: Op,
-        tenant: &Tenant,
-        run: RunId,
-        at: comity_core::Timestamp,
-        link: Link,
-        draft: &mut Draft,
-    ) -> Result<(), Refused> {
+    fn change(&self, op: Op, here: Here<'_>, draft: &mut Draft) -> Result<(), Refused> {
+        let Here { tenant, run, .. } = here;
         match op {
             Op::OpenRun { namespace, owner } => {
                 if draft.run.is_some() {
                     return Err(Refused::RunExists);
                 }
-                let fresh = RunCell {
-                    key: self.next_run,
-                    tenant: tenant.clone(),
-                    namespace,
-                    epoch: 1,
-                    owner,
-                    status: 0,
-                    next_seq: 0,
-                    head: GENESIS,
-                    opened: at,
-                    updated: at,
-                };
-                draft.run = Some((fresh, true));
+                draft.run = Some((fresh_run(here, namespace, owner), true));
             }
             Op::TakeOver { from, owner } => {
                 let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
@@ -183,7 +219,7 @@ impl Cells {
                 row.owner = owner;
             }
             Op::SetStatus(status) => draft.run.as_mut().ok_or(Refused::NoRun)?.0.status = status,
-            Op::Append(append) => self.append(append, tenant, link, draft)?,
+            Op::Append(append) => append_to(append, here, draft)?,
             Op::EnsureAccount { account, label, caps } => {
                 self.ensure_account(account, label, caps, tenant, draft)?
             }
@@ -200,48 +236,28 @@ impl Cells {
             Op::Freeze(id) => self.account(id, tenant, draft)?.frozen = true,
             Op::AskApproval { approval, step, binding, expires } => {
                 let row = &draft.run.as_ref().ok_or(Refused::NoRun)?.0;
-                let (key, asked) = (row.key, row.next_seq.saturating_sub(1));
-                if self.is_asked(approval, draft) {
-                    let known = self.stored_approval(approval, run).cloned();
+                let asked = row.next_seq.saturating_sub(1);
+                if self.is_asked(approval, tenant, draft) {
+                    let known = self.stored_approval(approval, tenant, run).cloned();
                     return Err(Refused::Approval(known.map(Box::new)));
                 }
                 let state = ApprovalState::Pending;
-                let cell = ApprovalCell { run: key, run_id: run, step, binding, state, expires, asked };
+                let cell = ApprovalCell { run_id: run, step, binding, state, expires, asked };
                 draft.approvals.push((approval, cell, true));
             }
             Op::SetApproval(id, state) => {
-                self.approval(id, run, draft)?.state = state;
+                self.approval(id, here, draft)?.state = state;
             }
-            Op::SetBreaker { endpoint, breaker } => draft.breakers.push((tenant.clone(), endpoint, breaker)),
+            Op::Breaker { endpoint, change } => {
+                let cell = self.breaker(&endpoint, tenant, draft);
+                draft.breakers.push((endpoint, cell.after(change)));
+            }
+            Op::AddSubject(new) => self.add_subject(*new, here, draft)?,
+            Op::Rewrap(keys) => self.rewrap(keys, tenant, draft)?,
+            Op::EraseSubjects(ids) => erase_subjects(ids, draft)?,
+            Op::Anchor(anchor) => self.anchor(*anchor, tenant, run, draft)?,
+            Op::Pin { name, value } => self.pin(name, value, tenant, draft)?,
         }
-        Ok(())
-    }
-
-    fn append(&self, append: Append, tenant: &Tenant, link: Link, draft: &mut Draft) -> Result<(), Refused> {
-        if append.payloads.len() > MAX_PAYLOADS {
-            return Err(Refused::Malformed("an entry carries at most 8 payloads"));
-        }
-        if !slots_are_distinct(&append.payloads) {
-            return Err(Refused::Malformed("payloads have distinct slots below 8"));
-        }
-        let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
-        let offset = i64::try_from(draft.entries.len()).unwrap_or(i64::MAX);
-        // Its payloads' row numbers have to fit as well.
-        let id = self.next_entry.checked_add(offset).filter(|id| *id < i64::MAX / MAX_PAYLOADS as i64);
-        let id = id.ok_or(Refused::Malformed("row number out of range"))?;
-        let seq = row.next_seq;
-        row.head = link(&row.head, seq, &append.body);
-        row.next_seq = seq.checked_add(1).ok_or(Refused::Malformed("sequence out of range"))?;
-        draft.receipt.entries.push((seq, row.head));
-        draft.entries.push(NewEntry {
-            id,
-            run: row.key,
-            tenant: tenant.clone(),
-            seq,
-            body: append.body,
-            hash: row.head,
-            payloads: append.payloads,
-        });
         Ok(())
     }
 
@@ -256,9 +272,8 @@ impl Cells {
         if draft.accounts.iter().any(|(other, ..)| *other == id) {
             return Ok(());
         }
-        match self.accounts.get(&id).and_then(Option::as_ref) {
-            Some(known) if known.tenant == *tenant => Ok(()),
-            Some(_) => Err(Refused::NoAccount(id)),
+        match at(&self.accounts, tenant, id) {
+            Some(_) => Ok(()),
             None => {
                 let (held, spent) = (Amounts::ZERO, Amounts::ZERO);
                 let fresh = AccountCell { label, tenant: tenant.clone(), caps, held, spent, frozen: false };
@@ -275,73 +290,187 @@ impl Cells {
         tenant: &Tenant,
         draft: &'d mut Draft,
     ) -> Result<&'d mut AccountCell, Refused> {
-        let at = match draft.accounts.iter().position(|(other, ..)| *other == id) {
-            Some(at) => at,
+        let place = match draft.accounts.iter().position(|(other, ..)| *other == id) {
+            Some(place) => place,
             None => {
-                let stored = self.accounts.get(&id).and_then(Option::as_ref);
-                let stored = stored.filter(|cell| cell.tenant == *tenant).ok_or(Refused::NoAccount(id))?;
+                let stored = at(&self.accounts, tenant, id).ok_or(Refused::NoAccount(id))?;
                 draft.accounts.push((id, stored.clone(), false));
                 draft.accounts.len() - 1
             }
         };
-        draft.accounts.get_mut(at).map(|(_, cell, _)| cell).ok_or(Refused::NoAccount(id))
+        draft.accounts.get_mut(place).map(|(_, cell, _)| cell).ok_or(Refused::NoAccount(id))
     }
 
     /// The approval as the commits before this one left it. Another run's approval does not exist.
-    fn stored_approval(&self, id: ApprovalId, run: RunId) -> Option<&ApprovalCell> {
-        self.approvals.get(&id).and_then(Option::as_ref).filter(|cell| cell.run_id == run)
+    fn stored_approval(&self, id: ApprovalId, tenant: &Tenant, run: RunId) -> Option<&ApprovalCell> {
+        at(&self.approvals, tenant, id).filter(|cell| cell.run_id == run)
     }
 
-    /// Whether the id is taken, by whatever run.
-    fn is_asked(&self, id: ApprovalId, draft: &Draft) -> bool {
-        self.approvals.get(&id).is_some_and(Option::is_some)
-            || draft.approvals.iter().any(|(other, ..)| *other == id)
+    /// Whether the tenant uses the id, for whatever run.
+    fn is_asked(&self, id: ApprovalId, tenant: &Tenant, draft: &Draft) -> bool {
+        at(&self.approvals, tenant, id).is_some() || draft.approvals.iter().any(|(other, ..)| *other == id)
     }
 
     /// The approval as this commit has left it so far, ready to be changed.
     fn approval<'d>(
         &self,
         id: ApprovalId,
-        run: RunId,
+        here: Here<'_>,
         draft: &'d mut Draft,
     ) -> Result<&'d mut ApprovalCell, Refused> {
-        let at = match draft.approvals.iter().position(|(other, ..)| *other == id) {
-            Some(at) => at,
+        let place = match draft.approvals.iter().position(|(other, ..)| *other == id) {
+            Some(place) => place,
             None => {
-                let stored = self.stored_approval(id, run).ok_or(Refused::Approval(None))?;
+                let stored =
+                    self.stored_approval(id, here.tenant, here.run).ok_or(Refused::Approval(None))?;
                 draft.approvals.push((id, stored.clone(), false));
                 draft.approvals.len() - 1
             }
         };
-        draft.approvals.get_mut(at).map(|(_, cell, _)| cell).ok_or(Refused::Approval(None))
+        draft.approvals.get_mut(place).map(|(_, cell, _)| cell).ok_or(Refused::Approval(None))
+    }
+
+    /// The breaker as this commit has left it so far.
+    fn breaker(&self, endpoint: &Arc<str>, tenant: &Tenant, draft: &Draft) -> BreakerCell {
+        let drafted = draft.breakers.iter().rev().find(|(other, _)| other == endpoint).map(|(_, cell)| *cell);
+        drafted
+            .or_else(|| self.breakers.get(&(tenant.clone(), Arc::clone(endpoint))).copied())
+            .unwrap_or_default()
+    }
+
+    fn pin(
+        &self,
+        name: &'static str,
+        value: Arc<[u8]>,
+        tenant: &Tenant,
+        draft: &mut Draft,
+    ) -> Result<(), Refused> {
+        if value.len() > crate::commit::MAX_TEXT {
+            return Err(Refused::Malformed("a pinned value is longer than 64 KiB"));
+        }
+        let drafted = draft.pins.iter().find(|(other, _)| *other == name).map(|(_, value)| value);
+        match drafted.or_else(|| at(&self.pins, tenant, name)) {
+            Some(known) if *known == value => Ok(()),
+            Some(known) => Err(Refused::Pinned(Arc::clone(known))),
+            None => {
+                draft.pins.push((name, value));
+                Ok(())
+            }
+        }
     }
 
     /// Makes the draft the truth of this batch.
-    fn keep(&mut self, run: RunId, draft: Draft, writes: &mut Writes) -> Receipt {
+    fn keep(&mut self, here: Here<'_>, draft: Draft, writes: &mut Writes) -> Receipt {
+        let tenant = here.tenant;
         let mut receipt = draft.receipt;
-        if let Some((row, new)) = draft.run {
-            self.next_run += i64::from(new);
-            self.runs.insert(run, Some(row));
-            mark(&mut writes.runs, run, new);
+        if let Some((mut row, new)) = draft.run {
+            let came = !draft.entries.is_empty() && !row.due;
+            row.due |= came;
+            let key = (tenant.clone(), here.run);
+            if came {
+                writes.due.push((key.clone(), true));
+            }
+            self.runs.insert(key.clone(), Some(row));
+            mark(&mut writes.runs, key, new);
         }
         for (id, cell, new) in draft.accounts {
             receipt.accounts.push((id, cell.clone()));
-            self.accounts.insert(id, Some(cell));
-            mark(&mut writes.accounts, id, new);
+            self.accounts.insert((tenant.clone(), id), Some(cell));
+            mark(&mut writes.accounts, (tenant.clone(), id), new);
         }
         for (id, cell, new) in draft.approvals {
-            self.approvals.insert(id, Some(cell));
-            mark(&mut writes.approvals, id, new);
+            self.approvals.insert((tenant.clone(), id), Some(cell));
+            mark(&mut writes.approvals, (tenant.clone(), id), new);
         }
-        self.next_entry += i64::try_from(draft.entries.len()).unwrap_or(i64::MAX);
+        for (endpoint, cell) in draft.breakers {
+            let key = (tenant.clone(), endpoint);
+            self.breakers.insert(key.clone(), cell);
+            mark_once(&mut writes.breakers, key);
+        }
+        for (id, cell) in draft.subjects {
+            self.subjects.insert((tenant.clone(), id), cell);
+            mark_once(&mut writes.subjects, (tenant.clone(), id));
+        }
+        for (name, value) in draft.pins {
+            self.pins.insert((tenant.clone(), name), Some(value));
+            mark_once(&mut writes.pins, (tenant.clone(), name));
+        }
+        let anchored = anchor::Anchored {
+            log: draft.log,
+            runs: draft.anchored,
+            leaves: draft.leaves,
+            hashes: draft.hashes,
+            checkpoint: draft.checkpoint,
+        };
+        self.keep_anchor(anchored, here, writes);
         writes.entries.extend(draft.entries);
-        for (tenant, endpoint, breaker) in draft.breakers {
-            // The last word counts, and each breaker is written once.
-            writes.breakers.retain(|(whose, which, _)| (whose, which) != (&tenant, &endpoint));
-            writes.breakers.push((tenant, endpoint, breaker));
-        }
         receipt
     }
+}
+
+/// Where an operation stands: the commit around it.
+#[derive(Clone, Copy)]
+struct Here<'c> {
+    tenant: &'c Tenant,
+    run: RunId,
+    at: Timestamp,
+    link: Link,
+}
+
+/// The row of a tenant, if it is there.
+fn at<'r, K: Hash + Eq, C>(rows: &'r Rows<K, C>, tenant: &Tenant, id: K) -> Option<&'r C> {
+    rows.get(&(tenant.clone(), id)).and_then(Option::as_ref)
+}
+
+fn fresh_run(here: Here<'_>, namespace: comity_core::Namespace, owner: Arc<str>) -> RunCell {
+    RunCell {
+        key: 0,
+        tenant: here.tenant.clone(),
+        namespace,
+        epoch: 1,
+        owner,
+        status: 0,
+        next_seq: 0,
+        head: GENESIS,
+        opened: here.at,
+        updated: here.at,
+        anchored: 0,
+        due: false,
+    }
+}
+
+fn append_to(append: Append, here: Here<'_>, draft: &mut Draft) -> Result<(), Refused> {
+    if append.payloads.len() > MAX_PAYLOADS {
+        return Err(Refused::Malformed("an entry carries at most 8 payloads"));
+    }
+    if !slots_are_distinct(&append.payloads) {
+        return Err(Refused::Malformed("payloads have distinct slots below 8"));
+    }
+    let (row, _) = draft.run.as_mut().ok_or(Refused::NoRun)?;
+    let seq = row.next_seq;
+    row.head = (here.link)(&row.head, seq, &append.body);
+    row.next_seq = seq.checked_add(1).ok_or(Refused::Malformed("sequence out of range"))?;
+    draft.receipt.entries.push((seq, row.head));
+    draft.entries.push(NewEntry {
+        tenant: here.tenant.clone(),
+        run: here.run,
+        seq,
+        body: append.body,
+        hash: row.head,
+        payloads: append.payloads,
+    });
+    Ok(())
+}
+
+fn erase_subjects(ids: Vec<SubjectId>, draft: &mut Draft) -> Result<(), Refused> {
+    if ids.len() > crate::commit::MAX_LISTED {
+        return Err(Refused::Malformed("at most 1,000 keys are erased at once"));
+    }
+    for id in ids {
+        draft.subjects.retain(|(other, _)| *other != id);
+        draft.subjects.push((id, None));
+    }
+    Ok(())
 }
 
 /// A slot out of range would be a row of the next entry, and a doubled one would fail the whole batch.
@@ -353,6 +482,13 @@ fn slots_are_distinct(payloads: &[Payload]) -> bool {
         seen |= bit;
         fresh
     })
+}
+
+/// Remembers that a row has to be written.
+fn mark_once<K: PartialEq>(list: &mut Vec<K>, key: K) {
+    if !list.contains(&key) {
+        list.push(key);
+    }
 }
 
 /// Remembers that a row has to be written; a row that is new stays new however often it changes.
@@ -367,7 +503,7 @@ fn holds_nul(op: &Op) -> bool {
     match op {
         Op::OpenRun { owner, .. } | Op::TakeOver { owner, .. } => owner.contains('\0'),
         Op::EnsureAccount { label, .. } => label.contains('\0'),
-        Op::SetBreaker { endpoint, .. } => endpoint.contains('\0'),
+        Op::Breaker { endpoint, .. } => endpoint.contains('\0'),
         _ => false,
     }
 }

@@ -1,12 +1,14 @@
 //! The small rows that commits compare and change.
 
+use crate::commit::WrappedKey;
 use comity_core::{Amounts, Digest, Namespace, RunId, StepId, Tenant, Timestamp, Unit};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One run's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunCell {
-    /// The number that entries refer to it by.
+    /// The number that the backend refers to it by; 0 until it is written.
     pub key: i64,
     /// Whose it is.
     pub tenant: Tenant,
@@ -26,6 +28,10 @@ pub struct RunCell {
     pub opened: Timestamp,
     /// When it last changed.
     pub updated: Timestamp,
+    /// How many of its entries its last leaf covers.
+    pub anchored: u64,
+    /// Whether it stands in the queue of runs that moved since their last leaf.
+    pub due: bool,
 }
 
 /// One account's row.
@@ -60,9 +66,7 @@ impl AccountCell {
 /// One approval's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovalCell {
-    /// The number of the run it belongs to.
-    pub run: i64,
-    /// The run.
+    /// The run it belongs to.
     pub run_id: RunId,
     /// The step it is about.
     pub step: StepId,
@@ -110,4 +114,64 @@ pub struct BreakerCell {
     pub window: Timestamp,
     /// When it opened, if it is open.
     pub opened: Option<Timestamp>,
+}
+
+/// What happened at an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// One attempt is let through while it is open: it is open anew until that attempt ends.
+    Probing {
+        /// When.
+        at: Timestamp,
+    },
+    /// An attempt failed.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// After how many failures it opens.
+        threshold: u32,
+        /// How long failures are added up.
+        window: Duration,
+    },
+    /// An attempt succeeded.
+    Succeeded,
+}
+
+impl BreakerCell {
+    /// The breaker after this: a pure function, so that the same is decided wherever it is applied.
+    pub fn after(&self, change: BreakerChange) -> Self {
+        match change {
+            BreakerChange::Probing { at } => Self { opened: Some(at), ..*self },
+            BreakerChange::Succeeded => Self::default(),
+            BreakerChange::Failed { at, threshold, window } => {
+                let fresh = self.failures == 0 || at.since(self.window) > window;
+                let (failures, since) =
+                    if fresh { (1, at) } else { (self.failures.saturating_add(1), self.window) };
+                let reopens = self.opened.is_some() || failures >= threshold;
+                Self { failures, window: since, opened: reopens.then_some(at) }
+            }
+        }
+    }
+}
+
+/// One wrapped key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubjectCell {
+    /// The run it belongs to, if it belongs to one.
+    pub run: Option<RunId>,
+    /// What sort of subject, as the rooms above number them.
+    pub class: u8,
+    /// The key.
+    pub wrapped: WrappedKey,
+    /// What it is called, sealed; or nothing.
+    pub label: Vec<u8>,
+}
+
+/// How far a tenant's log has grown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogCell {
+    /// Leaves.
+    pub size: u64,
+    /// Stored hashes.
+    pub hashes: u64,
 }

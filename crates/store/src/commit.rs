@@ -1,13 +1,19 @@
 //! A transaction as data.
 
-use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
-use comity_core::{Amounts, ApprovalId, Digest, Namespace, RunId, StepId, Tenant, Timestamp, Unit};
+use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerChange, RunCell};
+use comity_core::{
+    Amounts, ApprovalId, Digest, Namespace, RunId, StepId, SubjectId, Tenant, Timestamp, Unit,
+};
 use std::sync::Arc;
 
 /// The most operations one commit may hold.
 pub const MAX_OPS: usize = 64;
 /// The most payloads one entry may carry: a payload's row number is its entry's times this, plus its slot.
 pub const MAX_PAYLOADS: usize = 8;
+/// The most rows one operation may list: leaves of an anchor, keys that are wrapped anew or erased.
+pub const MAX_LISTED: usize = 1_000;
+/// The longest text, in bytes, that a small row may hold: a label, a note, a wrapped key.
+pub const MAX_TEXT: usize = 64 << 10;
 
 /// One transaction on one run: applied whole when every precondition holds, and not at all otherwise.
 #[derive(Clone, Debug)]
@@ -109,20 +115,164 @@ pub enum Op {
     },
     /// Moves an approval of this run to another state. State what it must be in with [`Expect::Approval`].
     SetApproval(ApprovalId, ApprovalState),
-    /// Replaces the state of an endpoint's circuit breaker.
-    SetBreaker {
+    /// Tells an endpoint's circuit breaker what happened. Makes it if it is not there.
+    Breaker {
         /// The endpoint.
         endpoint: Arc<str>,
-        /// Its new state.
-        breaker: BreakerCell,
+        /// What happened.
+        change: BreakerChange,
     },
+    /// Keeps a new key that texts are encrypted under; refused when there is one of this id.
+    AddSubject(Box<NewSubject>),
+    /// Replaces wrapped keys of the tenant, of whatever run. Refused when one is not there, or is not wrapped by
+    /// the key that is named.
+    Rewrap(Vec<Rewrapped>),
+    /// Deletes wrapped keys of the tenant, of whatever run; one that is not there is passed over.
+    EraseSubjects(Vec<SubjectId>),
+    /// Appends leaves to the tenant's log, and keeps the checkpoint that covers them. Without leaves it replaces
+    /// the checkpoint of the log's present size.
+    Anchor(Box<Anchor>),
+    /// Sets a value of the tenant once; refused when another one stands there.
+    Pin {
+        /// Which.
+        name: &'static str,
+        /// The value.
+        value: Arc<[u8]>,
+    },
+}
+
+/// A key to keep, wrapped.
+#[derive(Clone, Debug)]
+pub struct NewSubject {
+    /// Whose it is.
+    pub id: SubjectId,
+    /// What sort of subject, as the rooms above number them.
+    pub class: u8,
+    /// Whether it belongs to the commit's run.
+    pub of_run: bool,
+    /// The key.
+    pub wrapped: WrappedKey,
+    /// What it is called, sealed; or nothing.
+    pub label: Vec<u8>,
+}
+
+/// Names a key that wraps others and is not in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub [u8; 8]);
+
+/// A key, wrapped by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// The key that wraps it.
+    pub by: KeyId,
+    /// The wrapped bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A key that is wrapped anew.
+#[derive(Clone, Debug)]
+pub struct Rewrapped {
+    /// Whose it is.
+    pub id: SubjectId,
+    /// The key it must have been wrapped by so far.
+    pub from: KeyId,
+    /// The key, wrapped anew.
+    pub wrapped: WrappedKey,
+    /// Its label, sealed anew.
+    pub label: Vec<u8>,
+}
+
+/// New leaves of a tenant's log.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    /// How many leaves the log must have so far.
+    pub from: u64,
+    /// The leaves, in order.
+    pub leaves: Vec<NewLeaf>,
+    /// The hashes they complete, in the order of the log's stored hashes.
+    pub hashes: Vec<Digest>,
+    /// The signed checkpoint of the log with these leaves.
+    pub note: Arc<[u8]>,
+}
+
+/// A leaf to append.
+#[derive(Clone, Debug)]
+pub struct NewLeaf {
+    /// The run it is about.
+    pub run: RunId,
+    /// How many of the run's entries it covers.
+    pub size: u64,
+    /// What it says of the run, as the rooms above number it.
+    pub kind: u8,
+    /// Root of the tree over the entries it covers.
+    pub root: Digest,
+    /// What that tree grows from.
+    pub frontier: Vec<u8>,
+}
+
+/// A row that a commit names: it has to be loaded before the commit is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named<'c> {
+    /// A run.
+    Run(RunId),
+    /// An account.
+    Account(AccountId),
+    /// An approval.
+    Approval(ApprovalId),
+    /// An endpoint's circuit breaker.
+    Breaker(&'c Arc<str>),
+    /// A wrapped key.
+    Subject(SubjectId),
+    /// The tenant's log.
+    Log,
+    /// A value that is set once.
+    Pin(&'static str),
+}
+
+impl Commit {
+    /// Tells `visit` every row of the tenant that this commit reads or writes; some may be told twice.
+    pub fn names<'c>(&'c self, visit: &mut dyn FnMut(Named<'c>)) {
+        visit(Named::Run(self.run));
+        for expect in &self.expect {
+            match expect {
+                Expect::Approval(id, _) => visit(Named::Approval(*id)),
+                Expect::NotFrozen(account) => visit(Named::Account(*account)),
+                Expect::Status(_) => {}
+            }
+        }
+        self.ops.iter().for_each(|op| op.names(visit));
+    }
+}
+
+impl Op {
+    fn names<'c>(&'c self, visit: &mut dyn FnMut(Named<'c>)) {
+        match self {
+            Self::EnsureAccount { account, .. } | Self::Freeze(account) => visit(Named::Account(*account)),
+            Self::Hold { accounts, .. } | Self::Settle { accounts, .. } => {
+                accounts.iter().for_each(|account| visit(Named::Account(*account)));
+            }
+            Self::AskApproval { approval, .. } | Self::SetApproval(approval, _) => {
+                visit(Named::Approval(*approval));
+            }
+            Self::Breaker { endpoint, .. } => visit(Named::Breaker(endpoint)),
+            Self::AddSubject(new) => visit(Named::Subject(new.id)),
+            Self::Rewrap(keys) => keys.iter().for_each(|key| visit(Named::Subject(key.id))),
+            Self::EraseSubjects(ids) => ids.iter().for_each(|id| visit(Named::Subject(*id))),
+            Self::Anchor(anchor) => {
+                visit(Named::Log);
+                anchor.leaves.iter().for_each(|leaf| visit(Named::Run(leaf.run)));
+            }
+            Self::Pin { name, .. } => visit(Named::Pin(name)),
+            Self::OpenRun { .. } | Self::TakeOver { .. } | Self::SetStatus(_) | Self::Append(_) => {}
+        }
+    }
 }
 
 /// One entry to append.
 #[derive(Clone, Debug)]
 pub struct Append {
     /// The entry's body, exactly as it is hashed.
-    pub body: Vec<u8>,
+    pub body: Arc<[u8]>,
     /// The texts it commits to, at most [`MAX_PAYLOADS`], by slot.
     pub payloads: Vec<Payload>,
 }
@@ -134,10 +284,12 @@ pub struct Payload {
     pub slot: u8,
     /// How `body` is encoded.
     pub codec: u8,
+    /// Whose key it is encrypted under; `None` when it is not.
+    pub subject: Option<SubjectId>,
     /// The salt of the commitment.
     pub salt: [u8; 32],
     /// The encoded text.
-    pub body: Vec<u8>,
+    pub body: Arc<[u8]>,
 }
 
 /// Names an account. Run accounts use the run's bytes, so that they lie in the order they are made.
@@ -181,6 +333,15 @@ pub enum Refused {
     Approval(Option<Box<ApprovalCell>>),
     /// The run's status is another one.
     Status(u8),
+    /// The log has another size.
+    Log {
+        /// How many leaves it has.
+        size: u64,
+    },
+    /// The key is there already, or is not there, or is wrapped by another one than was expected.
+    Subject(SubjectId),
+    /// Another value stands there.
+    Pinned(Arc<[u8]>),
     /// An earlier commit of this owner failed; the run has to be taken over before it goes on.
     Broken,
     /// The commit itself is malformed: too much in it, or arithmetic that leaves its range.

@@ -4,22 +4,32 @@
 //! purely what it changes, and a backend loads, writes and makes durable. This room does not know what
 //! the rows mean: bodies are bytes, statuses are numbers, the hash that links entries is handed in.
 //!
-//! Start with [`commit`], then [`apply`], [`queue`], and one backend: [`sqlite`].
+//! Start with [`commit`], then [`apply`], [`queue`], and one backend: [`sqlite`]; [`store`] is what others see.
 
 pub mod apply;
+mod broken;
 pub mod cells;
 pub mod commit;
 mod error;
 mod queue;
 mod rows;
 mod sqlite;
+mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 mod sync;
 
 pub use apply::Link;
-pub use cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, RunCell};
-pub use commit::{AccountId, Append, Commit, Expect, Fence, Op, Payload, Receipt, Refused};
+pub use cells::{
+    AccountCell, ApprovalCell, ApprovalState, BreakerCell, BreakerChange, LogCell, RunCell, SubjectCell,
+};
+pub use commit::{
+    AccountId, Anchor, Append, Commit, Expect, Fence, KeyId, NewLeaf, NewSubject, Op, Payload, Receipt,
+    Refused, Rewrapped, WrappedKey,
+};
 pub use error::{CommitError, Error};
-pub use rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
-pub use sqlite::{Durability, Options, Pump, SCHEMA, Store, Ticket};
+pub use rows::{
+    AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, PayloadRow, RunRow, SubjectRow, Totals,
+};
+pub use sqlite::SCHEMA;
+pub use store::{Address, Durability, Options, Pump, Store, Ticket};

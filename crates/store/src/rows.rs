@@ -1,8 +1,8 @@
 //! What reads return.
 
-use crate::cells::{AccountCell, ApprovalCell, RunCell};
+use crate::cells::{AccountCell, ApprovalCell, RunCell, SubjectCell};
 use crate::commit::AccountId;
-use comity_core::{ApprovalId, Digest, RunId};
+use comity_core::{ApprovalId, Digest, RunId, SubjectId, Timestamp};
 
 /// A run, by id.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub struct PayloadRow {
     pub tenant: String,
     /// How the body is encoded.
     pub codec: i64,
-    /// Whose key it is encrypted under. Always empty in this version of the format.
+    /// Whose key it is encrypted under, as it stands; `None` when it is not encrypted.
     pub subject: Option<Vec<u8>>,
     /// The salt of its commitment, as it stands.
     pub salt: Vec<u8>,
@@ -65,6 +65,43 @@ pub struct ApprovalRow {
     pub cell: ApprovalCell,
 }
 
+/// A wrapped key, by id.
+#[derive(Clone, Debug)]
+pub struct SubjectRow {
+    /// Whose it is.
+    pub id: SubjectId,
+    /// Its row.
+    pub cell: SubjectCell,
+}
+
+/// A leaf of a tenant's log, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeafRow {
+    /// Its place in the log, from 0.
+    pub position: u64,
+    /// The run it is about.
+    pub run: RunId,
+    /// How many of the run's entries it covers.
+    pub size: u64,
+    /// What it says of the run.
+    pub kind: u8,
+    /// Root of the tree over the entries it covers, as it stands.
+    pub root: Vec<u8>,
+    /// What that tree grows from, as it stands.
+    pub frontier: Vec<u8>,
+}
+
+/// A signed checkpoint, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointRow {
+    /// How many leaves it covers.
+    pub size: u64,
+    /// When it was kept.
+    pub at: Timestamp,
+    /// The signed note.
+    pub note: Vec<u8>,
+}
+
 /// How much there is, and the first thing that belongs nowhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -78,6 +115,8 @@ pub struct Totals {
     pub stray_entry: Option<(i64, u64)>,
     /// The first payload whose entry does not exist.
     pub stray_payload: Option<i64>,
+    /// The first leaf whose run does not exist, by tenant and place.
+    pub stray_leaf: Option<(String, u64)>,
 }
 
 /// The first hash of every chain.

@@ -1,12 +1,12 @@
 //! The embedded backend: one SQLite file in WAL mode.
 
-mod broken;
 mod checkpoint;
 mod codec;
 mod fail;
 mod migrate;
 #[expect(clippy::disallowed_methods, reason = "an effect module: makes the database's folder and syncs it")]
 mod open;
+mod proof;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,8 @@ use crate::apply::Link;
 use crate::commit::{Commit, Receipt};
 use crate::error::{CommitError, Error};
 use crate::queue::{Drive, Queue, Ticket as QueueTicket};
-use comity_core::{Points, Timestamp, Unwatched};
+use crate::store::{Durability, Pump};
+use comity_core::{Points, Timestamp};
 use rusqlite::Connection;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -33,18 +34,9 @@ use write::Writer;
 /// Marks a file as ours: "CmTy" in SQLite's application id.
 const APPLICATION: i64 = 0x436d_5479;
 
-/// What an acknowledged commit survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut: synced before it is acknowledged.
-    Power,
-    /// The end of the process, however sudden; a power cut may take the last commits.
-    Process,
-}
-
-/// How to open a store.
-pub struct Options {
-    /// The database file; its folder is made if it is not there.
+/// How to open a file: see [`crate::Options`].
+pub struct Settings {
+    /// The file; its folder is made if it is not there.
     pub path: PathBuf,
     /// What an acknowledged commit survives.
     pub durability: Durability,
@@ -58,35 +50,13 @@ pub struct Options {
     pub patience: Duration,
     /// The present, for the record of migrations.
     pub now: Timestamp,
+    /// What a new database calls itself.
+    pub id: [u8; 16],
 }
 
-/// Who runs the batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pump {
-    /// Whoever waits first, else a thread of the store's own.
-    Own,
-    /// Only [`Store::pump`]: for simulators.
-    Manual,
-}
-
-impl Options {
-    /// Durable to a power cut, five seconds of patience, nobody watching.
-    pub fn new(path: impl Into<PathBuf>, link: Link) -> Self {
-        Self {
-            path: path.into(),
-            durability: Durability::Power,
-            link,
-            points: Arc::new(Unwatched),
-            pump: Pump::Own,
-            patience: Duration::from_secs(5),
-            now: Timestamp::default(),
-        }
-    }
-}
-
-/// A place where commits become durable. Cheap to clone; the last clone closes it.
+/// One file. Cheap to clone; the last clone closes it.
 #[derive(Clone)]
-pub struct Store {
+pub struct Sqlite {
     inner: Arc<Inner>,
     /// Reads see what this connection's transaction sees.
     pinned: Option<Arc<Mutex<Connection>>>,
@@ -102,27 +72,27 @@ struct Inner {
     checkpoints: Mutex<Option<Checkpointer>>,
 }
 
-impl Store {
+impl Sqlite {
     /// Opens the database, making it or bringing its schema up to date if need be.
-    pub fn open(options: Options) -> Result<Self, Error> {
-        let mut connection = open::open(&options)?;
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        let mut connection = open::open(&settings)?;
         let (committed, commits) = tokio::sync::watch::channel(0);
-        let drive = match options.pump {
+        let drive = match settings.pump {
             Pump::Own => Drive::Callers,
             Pump::Manual => Drive::Manual,
         };
-        let (backlog, checkpoints) = Checkpointer::start(&options, &mut connection)?;
-        let writer = Writer::new(connection, &options, committed, backlog);
+        let (backlog, checkpoints) = Checkpointer::start(&settings, &mut connection)?;
+        let writer = Writer::new(connection, &settings, committed, backlog);
         let queue = Arc::new(Queue::new(writer, drive));
-        let thread = match options.pump {
+        let thread = match settings.pump {
             Pump::Manual => None,
-            Pump::Own => Some(serve(Arc::clone(&queue), &options.path)?),
+            Pump::Own => Some(serve(Arc::clone(&queue), &settings.path)?),
         };
         let inner = Inner {
-            path: options.path,
+            path: settings.path,
             queue,
             readers: Mutex::default(),
-            patience: options.patience,
+            patience: settings.patience,
             commits,
             writer: Mutex::new(thread),
             checkpoints: Mutex::new(checkpoints),

@@ -12,16 +12,20 @@
 mod approval;
 mod chain;
 mod fence;
+mod log;
 mod money;
 mod queue;
 mod read;
+mod subject;
 
 pub use approval::*;
 pub use chain::*;
 pub use fence::*;
+pub use log::*;
 pub use money::*;
 pub use queue::*;
 pub use read::*;
+pub use subject::*;
 
 use crate::cells::AccountCell;
 use crate::commit::{AccountId, Append, Commit, Fence, Op, Payload, Receipt, Refused};
@@ -54,9 +58,13 @@ macro_rules! store_suite {
                 one_of_64_consumers_wins_an_approval, an_approval_belongs_to_its_run,
                 the_order_of_queueing_is_the_order_of_entries, a_dropped_ticket_is_applied_whole,
                 a_later_answer_covers_earlier_commits, neighbours_share_one_commit,
-                breakers_come_back_as_they_were_set, reads_are_paged, entries_are_read_in_bounded_pages,
+                a_breaker_counts_what_happened, reads_are_paged, entries_are_read_in_bounded_pages,
                 a_snapshot_stays_as_it_is,
-                totals_count_what_is_there,
+                totals_count_what_is_there, two_tenants_use_the_same_ids,
+                a_run_that_moves_is_due_until_a_leaf_covers_it, leaves_and_hashes_are_placed_in_order,
+                a_leaf_covers_more_than_the_last_and_no_more_than_there_is, of_64_anchors_one_wins_each_size,
+                a_checkpoint_of_a_size_is_replaced, subjects_are_kept_wrapped_anew_and_erased,
+                a_value_is_pinned_once,
             );
         }
     };
@@ -148,11 +156,11 @@ fn opening(run: RunId) -> Commit {
 }
 
 fn append(body: impl AsRef<[u8]>) -> Op {
-    Op::Append(Append { body: body.as_ref().to_vec(), payloads: Vec::new() })
+    Op::Append(Append { body: body.as_ref().into(), payloads: Vec::new() })
 }
 
 fn payload(slot: u8, body: &[u8]) -> Payload {
-    Payload { slot, codec: 1, salt: [slot; 32], body: body.to_vec() }
+    Payload { slot, codec: 1, subject: None, salt: [slot; 32], body: body.into() }
 }
 
 fn tokens(tokens: u64) -> Amounts {

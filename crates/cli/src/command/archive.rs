@@ -93,7 +93,7 @@ fn kept(printer: &Printer, report: &ArchiveReport) -> String {
 async fn check(context: &Context, place: &Place) -> Result<Exit, Error> {
     let printer = &context.printer;
     let mut line = Line::new(printer);
-    let report = check_archive(place, |report| line.tell(Progress { done: report.runs, of: 0 })).await;
+    let report = check_archive(place, &[], |report| line.tell(Progress { done: report.runs, of: 0 })).await;
     line.end();
     let report = report?;
     match printer.format() {

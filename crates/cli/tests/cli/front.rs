@@ -220,7 +220,7 @@ fn the_doctor_makes_nothing() {
     sandbox.run("nodes:\n  ask: {kind: human, prompt: 'Ship it?'}\n").expect(8);
     let told = sandbox.comity(&["doctor"]).expect(0);
     assert!(told.out.contains("1 run, 0 interrupted, 1 waiting for a person"), "{told:?}");
-    assert!(told.out.contains("writable, write-ahead log, schema 1"), "{told:?}");
+    assert!(told.out.contains("writable, write-ahead log, schema 2"), "{told:?}");
     sandbox.write("text.db", "this is no database at all, and long enough to be looked at");
     let told = sandbox.comity(&["doctor", "--db", "text.db", "-o", "json"]).expect(1).json();
     assert_eq!((&told["checks"][0]["level"], &told["problems"]), (&"problem".into(), &1.into()));

@@ -248,7 +248,7 @@ impl House {
     /// Changes the database behind the gate's back.
     pub fn tamper(&self, sql: &str) {
         self.settle();
-        rusqlite::Connection::open(self.store.path()).unwrap().execute_batch(sql).unwrap();
+        rusqlite::Connection::open(self.store.path().unwrap()).unwrap().execute_batch(sql).unwrap();
     }
 
     /// The account of a run, once everything is durable, in a ledger without fault.

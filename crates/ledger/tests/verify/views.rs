@@ -82,7 +82,7 @@ fn an_account_that_is_another_s_or_gone_or_new_is_a_fault() {
         assert!(gone.fault.is_some(), "a missing account where {row} went unseen");
     }
     let more = Copy::new().execute(
-        "INSERT INTO accounts SELECT x'09', tenant, label, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+        "INSERT INTO accounts SELECT tenant, x'09', label, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
          FROM accounts LIMIT 1",
     );
     assert!(more.verify().fault.is_some());

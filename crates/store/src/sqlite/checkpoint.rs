@@ -1,6 +1,6 @@
 //! Moves the write-ahead log into the database file, on a thread and a connection of its own.
 
-use super::{Options, Pump, fail};
+use super::{Pump, Settings, fail};
 use crate::error::Error;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
@@ -74,27 +74,27 @@ pub struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread, unless a simulator drives the store.
-    pub fn start(options: &Options, writer: &mut Connection) -> Result<(Backlog, Option<Self>), Error> {
+    pub fn start(settings: &Settings, writer: &mut Connection) -> Result<(Backlog, Option<Self>), Error> {
         let pages = Arc::new(AtomicU64::new(0));
-        let patience = options.patience;
+        let patience = settings.patience;
         let mut backlog =
             Backlog { pages: Arc::clone(&pages), quiet: QUIET, patience, firm: FIRM, calls: None };
-        if options.pump == Pump::Manual {
+        if settings.pump == Pump::Manual {
             return Ok((backlog, None));
         }
         let count = move |_: &mut Wal, grown| {
             pages.store(u64::try_from(grown).unwrap_or_default(), Ordering::Relaxed);
             Ok(())
         };
-        let fail = |error| fail::explain(error, &options.path, patience);
+        let fail = |error| fail::explain(error, &settings.path, patience);
         writer.wal_hook(Some(count)).map_err(fail)?;
         let (calls, asked) = sync_channel(1);
         backlog.calls = Some(calls.clone());
-        let path = options.path.clone();
+        let path = settings.path.clone();
         let thread = std::thread::Builder::new()
             .name("comity-checkpoint".to_owned())
             .spawn(move || checkpoint(&path, &asked, patience))
-            .map_err(|error| Error::Open { path: options.path.clone(), why: error.to_string() })?;
+            .map_err(|error| Error::Open { path: settings.path.clone(), why: error.to_string() })?;
         Ok((backlog, Some(Self { calls, thread: Some(thread) })))
     }
 }

@@ -1,21 +1,36 @@
 //! How rows are spelled: the columns of each read, and the types they come back as.
 
-use crate::cells::{AccountCell, ApprovalCell, ApprovalState, RunCell};
+use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, LogCell, RunCell, SubjectCell};
+use crate::commit::{KeyId, WrappedKey};
 use comity_core::{Amounts, Digest, RunId, StepId, Tenant, Timestamp};
 use rusqlite::Row;
 
 /// Columns as `run_cell` reads them.
 pub const RUN_BY_ID: &str = "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms,
-    updated_ms FROM runs WHERE id = ?1";
+    updated_ms, anchored, due FROM runs WHERE tenant = ?1 AND id = ?2";
 
 /// Columns as `account_cell` reads them.
 pub const ACCOUNT_BY_ID: &str = "SELECT tenant, label, cap_micro_usd, cap_millis, cap_steps, cap_tokens,
     held_micro_usd, held_millis, held_steps, held_tokens, spent_micro_usd, spent_millis, spent_steps,
-    spent_tokens, frozen FROM accounts WHERE id = ?1";
+    spent_tokens, frozen FROM accounts WHERE tenant = ?1 AND id = ?2";
 
 /// Columns as `approval_cell` reads them.
-pub const APPROVAL_BY_ID: &str = "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq
-    FROM approvals a JOIN runs r ON r.key = a.run WHERE a.id = ?1";
+pub const APPROVAL_BY_ID: &str = "SELECT r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq
+    FROM approvals a JOIN runs r ON r.key = a.run WHERE a.tenant = ?1 AND a.id = ?2";
+
+/// Columns as `breaker_cell` reads them.
+pub const BREAKER_BY_ENDPOINT: &str =
+    "SELECT failures, window_ms, opened_ms FROM breakers WHERE tenant = ?1 AND endpoint = ?2";
+
+/// Columns as `subject_cell` reads them.
+pub const SUBJECT_BY_ID: &str = "SELECT r.id, s.class, s.by_key, s.wrapped, s.label
+    FROM subjects s LEFT JOIN runs r ON r.key = s.run WHERE s.tenant = ?1 AND s.id = ?2";
+
+/// Columns as `log_cell` reads them.
+pub const LOG_BY_TENANT: &str = "SELECT size, hashes FROM logs WHERE tenant = ?1";
+
+/// One value that is set once.
+pub const PIN_BY_NAME: &str = "SELECT value FROM pins WHERE tenant = ?1 AND name = ?2";
 
 /// SQLite's integers are signed. Every number here is at most 2^53 - 1 by construction; one that is not
 /// becomes the largest, which no cap or sequence reaches.
@@ -36,7 +51,7 @@ pub fn parsed<T>(row: &Row<'_>, column: usize, value: Option<T>) -> rusqlite::Re
     value.ok_or(rusqlite::Error::FromSqlConversionFailure(column, kind, what))
 }
 
-/// Columns: key, tenant, namespace, epoch, owner, status, next_seq, head, opened, updated.
+/// Columns: key, tenant, namespace, epoch, owner, status, next_seq, head, opened, updated, anchored, due.
 pub fn run_cell(row: &Row<'_>) -> rusqlite::Result<RunCell> {
     let head: Vec<u8> = row.get(7)?;
     Ok(RunCell {
@@ -50,6 +65,8 @@ pub fn run_cell(row: &Row<'_>) -> rusqlite::Result<RunCell> {
         head: parsed(row, 7, Digest::from_slice(&head))?,
         opened: Timestamp::from_millis(loaded(row, 8)?),
         updated: Timestamp::from_millis(loaded(row, 9)?),
+        anchored: loaded(row, 10)?,
+        due: row.get(11)?,
     })
 }
 
@@ -77,16 +94,39 @@ pub fn account_cell(row: &Row<'_>, at: usize) -> rusqlite::Result<AccountCell> {
     })
 }
 
-/// Columns from `at`: run key, run id, step, binding, state, expires, asked.
+/// Columns from `at`: run id, step, binding, state, expires, asked.
 pub fn approval_cell(row: &Row<'_>, at: usize) -> rusqlite::Result<ApprovalCell> {
     let bytes = |column: usize| row.get::<_, Vec<u8>>(column);
     Ok(ApprovalCell {
-        run: row.get(at)?,
-        run_id: parsed(row, at + 1, RunId::from_slice(&bytes(at + 1)?))?,
-        step: parsed(row, at + 2, StepId::from_slice(&bytes(at + 2)?))?,
-        binding: parsed(row, at + 3, Digest::from_slice(&bytes(at + 3)?))?,
-        state: parsed(row, at + 4, ApprovalState::from_number(row.get(at + 4)?))?,
-        expires: Timestamp::from_millis(loaded(row, at + 5)?),
-        asked: loaded(row, at + 6)?,
+        run_id: parsed(row, at, RunId::from_slice(&bytes(at)?))?,
+        step: parsed(row, at + 1, StepId::from_slice(&bytes(at + 1)?))?,
+        binding: parsed(row, at + 2, Digest::from_slice(&bytes(at + 2)?))?,
+        state: parsed(row, at + 3, ApprovalState::from_number(row.get(at + 3)?))?,
+        expires: Timestamp::from_millis(loaded(row, at + 4)?),
+        asked: loaded(row, at + 5)?,
     })
+}
+
+/// Columns: failures, window, opened.
+pub fn breaker_cell(row: &Row<'_>) -> rusqlite::Result<BreakerCell> {
+    Ok(BreakerCell {
+        failures: row.get(0)?,
+        window: Timestamp::from_millis(loaded(row, 1)?),
+        opened: row.get::<_, Option<i64>>(2)?.map(|at| Timestamp::from_millis(at.unsigned_abs())),
+    })
+}
+
+/// Columns from `at`: run id, class, wrapping key, wrapped key, label.
+pub fn subject_cell(row: &Row<'_>, at: usize) -> rusqlite::Result<SubjectCell> {
+    let run: Option<Vec<u8>> = row.get(at)?;
+    let run = run.map(|bytes| parsed(row, at, RunId::from_slice(&bytes))).transpose()?;
+    let by: Vec<u8> = row.get(at + 2)?;
+    let by = parsed(row, at + 2, by.try_into().ok().map(KeyId))?;
+    let wrapped = WrappedKey { by, bytes: row.get(at + 3)? };
+    Ok(SubjectCell { run, class: row.get(at + 1)?, wrapped, label: row.get(at + 4)? })
+}
+
+/// Columns: size, hashes.
+pub fn log_cell(row: &Row<'_>) -> rusqlite::Result<LogCell> {
+    Ok(LogCell { size: loaded(row, 0)?, hashes: loaded(row, 1)? })
 }

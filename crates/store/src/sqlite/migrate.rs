@@ -1,12 +1,18 @@
 //! Brings a database's schema up to date: numbered texts, each applied once, whole, under its checksum.
 
-use super::{APPLICATION, Options, fail};
+use super::{APPLICATION, Settings, fail};
 use crate::error::Error;
-use comity_core::{Digest, Timestamp};
+use comity_core::Digest;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every migration, oldest first. A text that has been released is never changed.
-const MIGRATIONS: &[(u64, &str, &str)] = &[(1, "path", include_str!("../migrations/0001_path.sql"))];
+const MIGRATIONS: &[(u64, &str, &str)] = &[
+    (1, "path", include_str!("../migrations/0001_path.sql")),
+    (2, "proof", include_str!("../migrations/0002_proof.sql")),
+];
+
+/// The name under which a database keeps what it calls itself, beside the tenants' own pins.
+pub const ID: &str = "store";
 
 /// The number of the newest migration: the schema of every database that is open.
 pub const SCHEMA: usize = MIGRATIONS.len();
@@ -17,15 +23,15 @@ fn checksum(text: &str) -> String {
 
 /// Applies what is missing. Each migration and its record are one transaction, so a kill leaves either
 /// both or neither.
-pub fn bring_up(connection: &mut Connection, options: &Options) -> Result<(), Error> {
-    let fail = |error| fail::explain(error, &options.path, options.patience);
+pub fn bring_up(connection: &mut Connection, settings: &Settings) -> Result<(), Error> {
+    let fail = |error| fail::explain(error, &settings.path, settings.patience);
     if recorded(connection).map_err(fail)?.len() < MIGRATIONS.len() {
-        apply_missing(connection, options.now).map_err(fail)?;
+        apply_missing(connection, settings).map_err(fail)?;
     }
     check(&recorded(connection).map_err(fail)?)
 }
 
-fn apply_missing(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<()> {
+fn apply_missing(connection: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
     let write = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     write.execute_batch(&format!(
         "PRAGMA application_id = {APPLICATION};
@@ -41,18 +47,19 @@ fn apply_missing(connection: &mut Connection, now: Timestamp) -> rusqlite::Resul
         write.execute_batch(text)?;
         write.execute(
             "INSERT INTO migrations VALUES (?1, ?2, ?3, ?4)",
-            (*version as i64, name, checksum(text), now.millis() as i64),
+            (*version as i64, name, checksum(text), settings.now.millis() as i64),
         )?;
     }
+    write.execute("INSERT OR IGNORE INTO pins VALUES ('', ?1, ?2)", (ID, &settings.id[..]))?;
     write.commit()
 }
 
 /// Refuses a database that holds something and is not marked as ours. Changes nothing in it.
-pub fn refuse_foreign(connection: &Connection, options: &Options) -> Result<(), Error> {
+pub fn refuse_foreign(connection: &Connection, settings: &Settings) -> Result<(), Error> {
     let ours = is_ours_or_empty(connection);
-    match ours.map_err(|error| fail::explain(error, &options.path, options.patience))? {
+    match ours.map_err(|error| fail::explain(error, &settings.path, settings.patience))? {
         true => Ok(()),
-        false => Err(Error::Foreign { path: options.path.clone() }),
+        false => Err(Error::Foreign { path: settings.path.clone() }),
     }
 }
 

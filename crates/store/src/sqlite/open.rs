@@ -1,7 +1,8 @@
 //! Opens the database file for writing, or says why that cannot be.
 
-use super::{Durability, Options, fail, migrate};
+use super::{Settings, fail, migrate};
 use crate::error::Error;
+use crate::store::Durability;
 use rusqlite::{Connection, OpenFlags, ffi};
 use std::path::Path;
 use std::time::Duration;
@@ -12,38 +13,25 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Opens the file, making it if need be, and brings its schema up to date.
 ///
 /// Nothing is written before the file is known to be ours or empty.
-pub fn open(options: &Options) -> Result<Connection, Error> {
-    let path = &options.path;
-    refuse_address(path)?;
+pub fn open(settings: &Settings) -> Result<Connection, Error> {
+    let path = &settings.path;
     make_folder(path).map_err(|error| Error::Open { path: path.clone(), why: error.to_string() })?;
-    let fail = |error| fail::explain(error, path, options.patience);
+    let fail = |error| fail::explain(error, path, settings.patience);
     let mut connection = connect(path).map_err(fail)?;
-    connection.busy_timeout(options.patience).map_err(fail)?;
+    connection.busy_timeout(settings.patience).map_err(fail)?;
     // SQLite opens a file that it may not write for reading, and would tell at the first commit.
     if connection.is_readonly("main").map_err(fail)? {
         return Err(Error::ReadOnly { path: path.clone() });
     }
-    migrate::refuse_foreign(&connection, options)?;
-    let mode = log_ahead(&connection, options.patience).map_err(fail)?;
+    migrate::refuse_foreign(&connection, settings)?;
+    let mode = log_ahead(&connection, settings.patience).map_err(fail)?;
     if mode != "wal" {
         let why = format!("its file system allows no write-ahead log, only `{mode}`");
         return Err(Error::Open { path: path.clone(), why });
     }
-    set_up(&connection, options).map_err(fail)?;
-    migrate::bring_up(&mut connection, options)?;
+    set_up(&connection, settings).map_err(fail)?;
+    migrate::bring_up(&mut connection, settings)?;
     Ok(connection)
-}
-
-/// SQLite gives some texts a meaning of their own: a database in memory would acknowledge what is then lost.
-fn refuse_address(path: &Path) -> Result<(), Error> {
-    let text = path.to_string_lossy();
-    match text.split_once("://") {
-        Some((scheme, _)) => Err(Error::UnknownBackend(format!("{scheme}://…"))),
-        None if text.is_empty() || text == ":memory:" || text.starts_with("file:") => {
-            Err(Error::UnknownBackend(text.into_owned()))
-        }
-        None => Ok(()),
-    }
 }
 
 /// A new folder survives a power cut only once the folder around it is synced.
@@ -91,9 +79,9 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|inner| inner.extended_code & 0xff == ffi::SQLITE_BUSY)
 }
 
-fn set_up(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+fn set_up(connection: &Connection, settings: &Settings) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
-    let synchronous = match options.durability {
+    let synchronous = match settings.durability {
         Durability::Power => "FULL",
         Durability::Process => "NORMAL",
     };
@@ -118,8 +106,9 @@ mod tests {
     fn durability_decides_what_is_synced() {
         for (durability, synchronous) in [(Durability::Power, 2), (Durability::Process, 1)] {
             let folder = tempfile::TempDir::new().unwrap();
-            let options = Options::new(folder.path().join("x.db"), crate::suite::link);
-            let connection = open(&Options { durability, ..options }).unwrap();
+            let options = crate::Options::new(folder.path().join("x.db"), crate::suite::link);
+            let options = crate::Options { durability, ..options };
+            let connection = open(&options.for_file(folder.path().join("x.db"))).unwrap();
             assert_eq!(pragma(&connection, "synchronous"), Value::Integer(synchronous), "{durability:?}");
             assert_eq!(pragma(&connection, "journal_mode"), Value::Text("wal".to_owned()));
             assert_eq!(pragma(&connection, "wal_autocheckpoint"), Value::Integer(0));

@@ -1,12 +1,12 @@
 //! Reads: each names a tenant, touches an index, and returns at most a page.
 
-use super::codec::{ACCOUNT_BY_ID, RUN_BY_ID, account_cell, approval_cell, loaded, parsed, run_cell, stored};
-use super::{Inner, Store, fail};
+use super::codec::{self, account_cell, approval_cell, breaker_cell, loaded, parsed, run_cell, stored};
+use super::{Inner, Sqlite, fail};
 use crate::cells::{BreakerCell, RunCell};
 use crate::commit::{AccountId, MAX_PAYLOADS};
 use crate::error::Error;
 use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
-use comity_core::{ApprovalId, RunId, Tenant, Timestamp};
+use comity_core::{ApprovalId, RunId, Tenant};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The most rows one read returns.
 pub const PAGE: usize = 1_000;
 
-impl Store {
+impl Sqlite {
     /// The store as it is now, for reads that must fit together: what is committed later does not show.
     ///
     /// While it lives, the write-ahead log cannot start again.
@@ -43,7 +43,7 @@ impl Store {
             .map_err(|error| fail::explain(error, path, patience))
     }
 
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         match &self.pinned {
             None => self.inner.read(query),
             Some(pinned) => {
@@ -82,13 +82,13 @@ impl Inner {
     }
 }
 
-impl Store {
+impl Sqlite {
     /// One run of this tenant.
     pub async fn run(&self, tenant: &Tenant, run: RunId) -> Result<Option<RunCell>, Error> {
-        let found = self.read(|connection| {
-            connection.prepare_cached(RUN_BY_ID)?.query_row([&run.bytes()[..]], run_cell).optional()
-        })?;
-        Ok(found.filter(|cell| cell.tenant == *tenant))
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(codec::RUN_BY_ID)?;
+            query.query_row((tenant.as_str(), &run.bytes()[..]), run_cell).optional()
+        })
     }
 
     /// This tenant's runs, newest first, older than `before`, at most a page.
@@ -100,25 +100,19 @@ impl Store {
     ) -> Result<Vec<RunRow>, Error> {
         self.read(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms, updated_ms, id
-                 FROM runs WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+                "SELECT key, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms, updated_ms,
+                     anchored, due, id FROM runs WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
             )?;
             let limit = limit.min(PAGE) as i64;
             // Longer than any id, and so after all of them.
             let before = before.map_or_else(|| vec![u8::MAX; 17], |run| run.bytes().to_vec());
-            let rows = query.query_map((tenant.as_str(), before, limit), |row| {
-                let id: Vec<u8> = row.get(10)?;
-                let id = parsed(row, 10, RunId::from_slice(&id))?;
-                Ok(RunRow { id, cell: run_cell(row)? })
-            })?;
+            let rows = query.query_map((tenant.as_str(), before, limit), run_row)?;
             rows.collect()
         })
     }
 
     /// A run's entries from `from` on, with their payloads, handed to `visit` one by one; at most a page.
     /// Returns how many there were.
-    ///
-    /// The tenant is not part of the condition here: whoever names a [`RunCell`] has read it as its tenant.
     pub async fn entries(
         &self,
         run: &RunCell,
@@ -148,12 +142,9 @@ impl Store {
     /// One approval of this tenant.
     pub async fn approval(&self, tenant: &Tenant, id: ApprovalId) -> Result<Option<ApprovalRow>, Error> {
         self.read(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq FROM approvals a
-                 JOIN runs r ON r.key = a.run WHERE a.id = ?1 AND a.tenant = ?2",
-            )?;
+            let mut query = connection.prepare_cached(codec::APPROVAL_BY_ID)?;
             let cell = query
-                .query_row((&id.bytes()[..], tenant.as_str()), |row| approval_cell(row, 0))
+                .query_row((tenant.as_str(), &id.bytes()[..]), |row| approval_cell(row, 0))
                 .optional()?;
             Ok(cell.map(|cell| ApprovalRow { id, cell }))
         })
@@ -163,12 +154,12 @@ impl Store {
     pub async fn approvals(&self, run: &RunCell) -> Result<Vec<ApprovalRow>, Error> {
         self.read(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT a.run, r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq, a.id FROM approvals a
+                "SELECT r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq, a.id FROM approvals a
                  JOIN runs r ON r.key = a.run WHERE a.run = ?1",
             )?;
             let rows = query.query_map([run.key], |row| {
-                let id: Vec<u8> = row.get(7)?;
-                let id = parsed(row, 7, ApprovalId::from_slice(&id))?;
+                let id: Vec<u8> = row.get(6)?;
+                let id = parsed(row, 6, ApprovalId::from_slice(&id))?;
                 Ok(ApprovalRow { id, cell: approval_cell(row, 0)? })
             })?;
             rows.collect()
@@ -178,10 +169,10 @@ impl Store {
     /// One account of this tenant.
     pub async fn account(&self, tenant: &Tenant, id: AccountId) -> Result<Option<AccountRow>, Error> {
         let found = self.read(|connection| {
-            let mut query = connection.prepare_cached(ACCOUNT_BY_ID)?;
-            query.query_row([&id.0[..]], |row| account_cell(row, 0)).optional()
+            let mut query = connection.prepare_cached(codec::ACCOUNT_BY_ID)?;
+            query.query_row((tenant.as_str(), &id.0[..]), |row| account_cell(row, 0)).optional()
         })?;
-        Ok(found.filter(|cell| cell.tenant == *tenant).map(|cell| AccountRow { id, cell }))
+        Ok(found.map(|cell| AccountRow { id, cell }))
     }
 
     /// This tenant's accounts after `after`, at most a page, in the order of their ids.
@@ -210,9 +201,7 @@ impl Store {
     /// The circuit breaker of one endpoint; closed and empty when it never failed.
     pub async fn breaker(&self, tenant: &Tenant, endpoint: &str) -> Result<BreakerCell, Error> {
         let found = self.read(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT failures, window_ms, opened_ms FROM breakers WHERE tenant = ?1 AND endpoint = ?2",
-            )?;
+            let mut query = connection.prepare_cached(codec::BREAKER_BY_ENDPOINT)?;
             query.query_row((tenant.as_str(), endpoint), breaker_cell).optional()
         })?;
         Ok(found.unwrap_or_default())
@@ -227,6 +216,8 @@ impl Store {
                                WHERE r.key IS NULL ORDER BY e.id LIMIT 1";
             let stray_payload = "SELECT p.id FROM payloads p LEFT JOIN entries e ON e.id = p.id / ?1
                                  WHERE e.id IS NULL ORDER BY p.id LIMIT 1";
+            let stray_leaf = "SELECT l.tenant, l.position FROM leaves l LEFT JOIN runs r ON r.key = l.run
+                              WHERE r.key IS NULL ORDER BY l.tenant, l.position LIMIT 1";
             Ok(Totals {
                 entries: count("SELECT count(*) FROM entries")?,
                 payloads: count("SELECT count(*) FROM payloads")?,
@@ -237,6 +228,9 @@ impl Store {
                     .optional()?,
                 stray_payload: connection
                     .query_row(stray_payload, [MAX_PAYLOADS as i64], |row| row.get(0))
+                    .optional()?,
+                stray_leaf: connection
+                    .query_row(stray_leaf, [], |row| Ok((row.get(0)?, loaded(row, 1)?)))
                     .optional()?,
             })
         })
@@ -288,10 +282,9 @@ fn payload_rows(query: &mut Statement<'_>, entry: i64) -> rusqlite::Result<Vec<P
     rows.collect()
 }
 
-fn breaker_cell(row: &Row<'_>) -> rusqlite::Result<BreakerCell> {
-    Ok(BreakerCell {
-        failures: row.get(0)?,
-        window: Timestamp::from_millis(loaded(row, 1)?),
-        opened: row.get::<_, Option<i64>>(2)?.map(|at| Timestamp::from_millis(at.unsigned_abs())),
-    })
+/// Columns as `run_cell` reads them, and then the id.
+pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let id: Vec<u8> = row.get(12)?;
+    let id = parsed(row, 12, RunId::from_slice(&id))?;
+    Ok(RunRow { id, cell: run_cell(row)? })
 }

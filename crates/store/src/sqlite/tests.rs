@@ -1,6 +1,6 @@
 //! The suite, on this backend.
 
-use super::{Options, Store};
+use crate::{Options, Store};
 use std::path::Path;
 
 fn open(folder: &Path) -> Store {

@@ -1,15 +1,17 @@
 //! Executes batches: load the rows they name, apply them purely, write what changed, commit once.
 
-use super::broken::Broken;
 use super::checkpoint::Backlog;
-use super::codec::{account_cell, approval_cell, run_cell, stored};
-use super::{Options, fail};
+use super::codec::{
+    self, account_cell, approval_cell, breaker_cell, log_cell, run_cell, stored, subject_cell,
+};
+use super::{Settings, fail};
 use crate::apply::{Cells, Link, Writes};
-use crate::cells::{AccountCell, ApprovalCell, RunCell};
-use crate::commit::{AccountId, Commit, Expect, Op, Receipt, Refused};
+use crate::broken::Broken;
+use crate::cells::{AccountCell, ApprovalCell, RunCell, SubjectCell};
+use crate::commit::{AccountId, Commit, MAX_PAYLOADS, Named, Receipt, Refused};
 use crate::error::{CommitError, Error};
 use crate::queue::Worker;
-use comity_core::{ApprovalId, Point, Points, RunId};
+use comity_core::{ApprovalId, Point, Points, RunId, SubjectId, Tenant};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
@@ -58,16 +60,16 @@ impl Writer {
     /// Takes a migrated connection.
     pub fn new(
         connection: Connection,
-        options: &Options,
+        settings: &Settings,
         committed: tokio::sync::watch::Sender<u64>,
         backlog: Backlog,
     ) -> Self {
         Self {
             connection,
-            path: options.path.clone(),
-            patience: options.patience,
-            link: options.link,
-            points: Arc::clone(&options.points),
+            path: settings.path.clone(),
+            patience: settings.patience,
+            link: settings.link,
+            points: Arc::clone(&settings.points),
             committed,
             backlog,
             broken: Broken::default(),
@@ -81,10 +83,6 @@ impl Writer {
         for job in &jobs {
             self.load(job, &mut cells)?;
         }
-        cells.next_run =
-            self.statement("SELECT coalesce(max(key), 0) + 1 FROM runs")?.query_row([], first)?;
-        cells.next_entry =
-            self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?;
         let mut writes = Writes::default();
         let answers: Vec<Answer> =
             jobs.into_iter().map(|job| self.apply(job, &mut cells, &mut writes)).collect();
@@ -92,7 +90,7 @@ impl Writer {
             self.statement("ROLLBACK")?.execute([])?;
             return Ok(answers);
         }
-        self.write(&writes, &cells)?;
+        self.write(&writes, &mut cells)?;
         self.points.reach(Point::BeforeCommit);
         self.statement("COMMIT")?.execute([])?;
         self.points.reach(Point::AfterCommit);
@@ -123,77 +121,144 @@ impl Writer {
     }
 
     fn load(&self, job: &Commit, cells: &mut Cells) -> rusqlite::Result<()> {
-        if let Entry::Vacant(place) = cells.runs.entry(job.run) {
-            let mut query = self.statement(super::codec::RUN_BY_ID)?;
-            place.insert(query.query_row([&job.run.bytes()[..]], run_cell).optional()?);
-        }
-        for expect in &job.expect {
-            match expect {
-                Expect::Approval(id, _) => self.load_approval(*id, cells)?,
-                Expect::NotFrozen(account) => self.load_account(*account, cells)?,
-                Expect::Status(_) => {}
+        let mut outcome = Ok(());
+        job.names(&mut |named| {
+            if outcome.is_ok() {
+                outcome = self.load_one(&job.tenant, named, cells);
+            }
+        });
+        outcome
+    }
+
+    fn load_one(&self, tenant: &Tenant, named: Named<'_>, cells: &mut Cells) -> rusqlite::Result<()> {
+        let whose = tenant.as_str();
+        match named {
+            Named::Run(id) => {
+                if let Entry::Vacant(place) = cells.runs.entry((tenant.clone(), id)) {
+                    let mut query = self.statement(codec::RUN_BY_ID)?;
+                    place.insert(query.query_row((whose, &id.bytes()[..]), run_cell).optional()?);
+                }
+            }
+            Named::Account(id) => {
+                if let Entry::Vacant(place) = cells.accounts.entry((tenant.clone(), id)) {
+                    let mut query = self.statement(codec::ACCOUNT_BY_ID)?;
+                    let row = query.query_row((whose, &id.0[..]), |row| account_cell(row, 0));
+                    place.insert(row.optional()?);
+                }
+            }
+            Named::Approval(id) => {
+                if let Entry::Vacant(place) = cells.approvals.entry((tenant.clone(), id)) {
+                    let mut query = self.statement(codec::APPROVAL_BY_ID)?;
+                    let row = query.query_row((whose, &id.bytes()[..]), |row| approval_cell(row, 0));
+                    place.insert(row.optional()?);
+                }
+            }
+            Named::Breaker(endpoint) => {
+                if let Entry::Vacant(place) = cells.breakers.entry((tenant.clone(), Arc::clone(endpoint))) {
+                    let mut query = self.statement(codec::BREAKER_BY_ENDPOINT)?;
+                    let row = query.query_row((whose, &**endpoint), breaker_cell).optional()?;
+                    place.insert(row.unwrap_or_default());
+                }
+            }
+            Named::Subject(id) => {
+                if let Entry::Vacant(place) = cells.subjects.entry((tenant.clone(), id)) {
+                    let mut query = self.statement(codec::SUBJECT_BY_ID)?;
+                    let row = query.query_row((whose, &id.bytes()[..]), |row| subject_cell(row, 0));
+                    place.insert(row.optional()?);
+                }
+            }
+            Named::Log => {
+                if let Entry::Vacant(place) = cells.logs.entry(tenant.clone()) {
+                    let mut query = self.statement(codec::LOG_BY_TENANT)?;
+                    place.insert(query.query_row([whose], log_cell).optional()?.unwrap_or_default());
+                }
+            }
+            Named::Pin(name) => {
+                if let Entry::Vacant(place) = cells.pins.entry((tenant.clone(), name)) {
+                    let mut query = self.statement(codec::PIN_BY_NAME)?;
+                    let value: Option<Vec<u8>> =
+                        query.query_row((whose, name), |row| row.get(0)).optional()?;
+                    place.insert(value.map(Arc::from));
+                }
             }
         }
-        for op in &job.ops {
-            match op {
-                Op::EnsureAccount { account, .. } | Op::Freeze(account) => {
-                    self.load_account(*account, cells)?
-                }
-                Op::Hold { accounts, .. } | Op::Settle { accounts, .. } => {
-                    for account in accounts.iter() {
-                        self.load_account(*account, cells)?;
-                    }
-                }
-                Op::AskApproval { approval, .. } | Op::SetApproval(approval, _) => {
-                    self.load_approval(*approval, cells)?;
-                }
-                Op::OpenRun { .. }
-                | Op::TakeOver { .. }
-                | Op::SetStatus(_)
-                | Op::Append(_)
-                | Op::SetBreaker { .. } => {}
-            }
-        }
         Ok(())
     }
 
-    fn load_account(&self, id: AccountId, cells: &mut Cells) -> rusqlite::Result<()> {
-        if let Entry::Vacant(place) = cells.accounts.entry(id) {
-            let mut query = self.statement(super::codec::ACCOUNT_BY_ID)?;
-            place.insert(query.query_row([&id.0[..]], |row| account_cell(row, 0)).optional()?);
-        }
-        Ok(())
-    }
-
-    fn load_approval(&self, id: ApprovalId, cells: &mut Cells) -> rusqlite::Result<()> {
-        if let Entry::Vacant(place) = cells.approvals.entry(id) {
-            let mut query = self.statement(super::codec::APPROVAL_BY_ID)?;
-            place.insert(query.query_row([&id.bytes()[..]], |row| approval_cell(row, 0)).optional()?);
-        }
-        Ok(())
-    }
-
-    fn write(&self, writes: &Writes, cells: &Cells) -> rusqlite::Result<()> {
-        self.write_entries(writes)?;
-        for (id, new) in &writes.runs {
-            if let Some(Some(run)) = cells.runs.get(id) {
+    fn write(&self, writes: &Writes, cells: &mut Cells) -> rusqlite::Result<()> {
+        self.number_runs(writes, cells)?;
+        let cells = &*cells;
+        self.write_entries(writes, cells)?;
+        for ((tenant, id), new) in &writes.runs {
+            if let Some(Some(run)) = cells.runs.get(&(tenant.clone(), *id)) {
                 self.write_run(*id, run, *new)?;
             }
         }
-        for (id, new) in &writes.accounts {
-            if let Some(Some(account)) = cells.accounts.get(id) {
+        for ((tenant, id), new) in &writes.accounts {
+            if let Some(Some(account)) = cells.accounts.get(&(tenant.clone(), *id)) {
                 self.write_account(*id, account, *new)?;
             }
         }
-        for (id, new) in &writes.approvals {
-            if let Some(Some(approval)) = cells.approvals.get(id) {
-                self.write_approval(*id, approval, *new, cells)?;
+        for ((tenant, id), new) in &writes.approvals {
+            if let Some(Some(approval)) = cells.approvals.get(&(tenant.clone(), *id)) {
+                self.write_approval(*id, approval, *new, tenant, cells)?;
             }
         }
-        for (tenant, endpoint, breaker) in &writes.breakers {
+        self.write_breakers(writes, cells)?;
+        for (tenant, id) in &writes.subjects {
+            let cell = cells.subjects.get(&(tenant.clone(), *id)).and_then(Option::as_ref);
+            self.write_subject(*id, cell, tenant, cells)?;
+        }
+        self.write_log(writes, cells)
+    }
+
+    /// Gives new runs their row numbers: entries refer to them.
+    fn number_runs(&self, writes: &Writes, cells: &mut Cells) -> rusqlite::Result<()> {
+        if !writes.runs.iter().any(|(_, new)| *new) {
+            return Ok(());
+        }
+        let mut next: i64 =
+            self.statement("SELECT coalesce(max(key), 0) + 1 FROM runs")?.query_row([], first)?;
+        for (key, _) in writes.runs.iter().filter(|(_, new)| *new) {
+            if let Some(Some(run)) = cells.runs.get_mut(key) {
+                run.key = next;
+                next += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_entries(&self, writes: &Writes, cells: &Cells) -> rusqlite::Result<()> {
+        if writes.entries.is_empty() {
+            return Ok(());
+        }
+        let mut id: i64 =
+            self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?;
+        let mut entry = self.statement("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let mut payload = self.statement("INSERT INTO payloads VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        for new in &writes.entries {
+            let tenant = new.tenant.as_str();
+            let run = number_of(new.run, &new.tenant, cells);
+            entry.execute((id, tenant, run, stored(new.seq), &new.body[..], &new.hash.0[..]))?;
+            for text in &new.payloads {
+                // A number that does not fit is refused by SQLite: it would be another row's.
+                let first = id.checked_mul(MAX_PAYLOADS as i64);
+                let row = first.map(|first| first + i64::from(text.slot));
+                let row = row.ok_or(rusqlite::Error::IntegralValueOutOfRange(0, id))?;
+                let subject = text.subject.as_ref().map(|subject| &subject.bytes()[..]);
+                payload.execute((row, tenant, text.codec, subject, &text.salt[..], &text.body[..]))?;
+            }
+            id += 1;
+        }
+        Ok(())
+    }
+
+    fn write_breakers(&self, writes: &Writes, cells: &Cells) -> rusqlite::Result<()> {
+        for key in &writes.breakers {
+            let Some(breaker) = cells.breakers.get(key) else { continue };
             self.statement("INSERT OR REPLACE INTO breakers VALUES (?1, ?2, ?3, ?4, ?5)")?.execute((
-                tenant.as_str(),
-                &**endpoint,
+                key.0.as_str(),
+                &*key.1,
                 breaker.failures,
                 stored(breaker.window.millis()),
                 breaker.opened.map(|at| stored(at.millis())),
@@ -202,24 +267,92 @@ impl Writer {
         Ok(())
     }
 
-    fn write_entries(&self, writes: &Writes) -> rusqlite::Result<()> {
-        let mut entry = self.statement("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        let mut payload = self.statement("INSERT INTO payloads VALUES (?1, ?2, ?3, NULL, ?4, ?5)")?;
-        for new in &writes.entries {
-            let tenant = new.tenant.as_str();
-            entry.execute((new.id, tenant, new.run, stored(new.seq), &new.body, &new.hash.0[..]))?;
-            for text in &new.payloads {
-                let id = new.id * crate::commit::MAX_PAYLOADS as i64 + i64::from(text.slot);
-                payload.execute((id, tenant, text.codec, &text.salt[..], &text.body))?;
-            }
+    fn write_subject(
+        &self,
+        id: SubjectId,
+        cell: Option<&SubjectCell>,
+        tenant: &Tenant,
+        cells: &Cells,
+    ) -> rusqlite::Result<()> {
+        let Some(cell) = cell else {
+            let mut delete = self.statement("DELETE FROM subjects WHERE tenant = ?1 AND id = ?2")?;
+            delete.execute((tenant.as_str(), &id.bytes()[..]))?;
+            return Ok(());
+        };
+        // Its run is the commit's when it is new, and stays what it is when it is wrapped anew.
+        let run = cell.run.and_then(|run| cells.runs.get(&(tenant.clone(), run)).and_then(Option::as_ref));
+        let mut write = self.statement(
+            "INSERT INTO subjects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, id)
+             DO UPDATE SET by_key = excluded.by_key, wrapped = excluded.wrapped, label = excluded.label",
+        )?;
+        write.execute((
+            tenant.as_str(),
+            &id.bytes()[..],
+            run.map(|run| run.key),
+            cell.class,
+            &cell.wrapped.by.0[..],
+            &cell.wrapped.bytes,
+            &cell.label,
+        ))?;
+        Ok(())
+    }
+
+    fn write_log(&self, writes: &Writes, cells: &Cells) -> rusqlite::Result<()> {
+        for ((tenant, id), came) in &writes.due {
+            let run = number_of(*id, tenant, cells);
+            let sql = if *came {
+                "INSERT OR IGNORE INTO due VALUES (?1, ?2)"
+            } else {
+                "DELETE FROM due WHERE tenant = ?1 AND run = ?2"
+            };
+            self.statement(sql)?.execute((tenant.as_str(), run))?;
+        }
+        for tenant in &writes.logs {
+            let Some(log) = cells.logs.get(tenant) else { continue };
+            self.statement("INSERT OR REPLACE INTO logs VALUES (?1, ?2, ?3)")?.execute((
+                tenant.as_str(),
+                stored(log.size),
+                stored(log.hashes),
+            ))?;
+        }
+        for placed in &writes.leaves {
+            let leaf = &placed.leaf;
+            let mut insert = self.statement("INSERT INTO leaves VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+            insert.execute((
+                placed.tenant.as_str(),
+                stored(placed.position),
+                number_of(leaf.run, &placed.tenant, cells),
+                stored(leaf.size),
+                leaf.kind,
+                &leaf.root.0[..],
+                &leaf.frontier,
+            ))?;
+        }
+        for (tenant, place, hash) in &writes.hashes {
+            let mut insert = self.statement("INSERT INTO hashes VALUES (?1, ?2, ?3)")?;
+            insert.execute((tenant.as_str(), stored(*place), &hash.0[..]))?;
+        }
+        for kept in &writes.checkpoints {
+            self.statement("INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4)")?.execute((
+                kept.tenant.as_str(),
+                stored(kept.size),
+                stored(kept.at.millis()),
+                &kept.note[..],
+            ))?;
+        }
+        for key in &writes.pins {
+            let Some(Some(value)) = cells.pins.get(key) else { continue };
+            let mut insert = self.statement("INSERT INTO pins VALUES (?1, ?2, ?3)")?;
+            insert.execute((key.0.as_str(), key.1, &value[..]))?;
         }
         Ok(())
     }
 
     fn write_run(&self, id: RunId, run: &RunCell, new: bool) -> rusqlite::Result<()> {
         if new {
-            let mut insert =
-                self.statement("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+            let mut insert = self.statement(
+                "INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?;
             insert.execute((
                 run.key,
                 &id.bytes()[..],
@@ -232,12 +365,14 @@ impl Writer {
                 &run.head.0[..],
                 stored(run.opened.millis()),
                 stored(run.updated.millis()),
+                stored(run.anchored),
+                run.due,
             ))?;
             return Ok(());
         }
         let mut update = self.statement(
-            "UPDATE runs SET epoch = ?2, owner = ?3, status = ?4, next_seq = ?5, head = ?6, updated_ms = ?7
-             WHERE key = ?1",
+            "UPDATE runs SET epoch = ?2, owner = ?3, status = ?4, next_seq = ?5, head = ?6, updated_ms = ?7,
+                 anchored = ?8, due = ?9 WHERE key = ?1",
         )?;
         update.execute((
             run.key,
@@ -247,6 +382,8 @@ impl Writer {
             stored(run.next_seq),
             &run.head.0[..],
             stored(run.updated.millis()),
+            stored(run.anchored),
+            run.due,
         ))?;
         Ok(())
     }
@@ -259,8 +396,8 @@ impl Writer {
                 "INSERT INTO accounts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
             )?;
             insert.execute((
-                &id.0[..],
                 account.tenant.as_str(),
+                &id.0[..],
                 &*account.label,
                 stored(caps.micro_usd),
                 stored(caps.millis),
@@ -274,7 +411,7 @@ impl Writer {
         let mut update = self.statement(
             "UPDATE accounts SET held_micro_usd = ?2, held_millis = ?3, held_steps = ?4, held_tokens = ?5,
                  spent_micro_usd = ?6, spent_millis = ?7, spent_steps = ?8, spent_tokens = ?9, frozen = ?10
-             WHERE id = ?1",
+             WHERE tenant = ?11 AND id = ?1",
         )?;
         update.execute((
             &id.0[..],
@@ -287,6 +424,7 @@ impl Writer {
             stored(spent.steps),
             stored(spent.tokens),
             account.frozen,
+            account.tenant.as_str(),
         ))?;
         Ok(())
     }
@@ -296,20 +434,20 @@ impl Writer {
         id: ApprovalId,
         approval: &ApprovalCell,
         new: bool,
+        tenant: &Tenant,
         cells: &Cells,
     ) -> rusqlite::Result<()> {
         if !new {
-            let mut update = self.statement("UPDATE approvals SET state = ?2 WHERE id = ?1")?;
-            update.execute((&id.bytes()[..], approval.state as u8))?;
+            let mut update =
+                self.statement("UPDATE approvals SET state = ?3 WHERE tenant = ?1 AND id = ?2")?;
+            update.execute((tenant.as_str(), &id.bytes()[..], approval.state as u8))?;
             return Ok(());
         }
-        let run = cells.runs.get(&approval.run_id).and_then(Option::as_ref);
-        let tenant = run.map_or("", |run| run.tenant.as_str());
         let mut insert = self.statement("INSERT INTO approvals VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         insert.execute((
+            tenant.as_str(),
             &id.bytes()[..],
-            tenant,
-            approval.run,
+            number_of(approval.run_id, tenant, cells),
             &approval.step.bytes()[..],
             &approval.binding.0[..],
             approval.state as u8,
@@ -318,6 +456,11 @@ impl Writer {
         ))?;
         Ok(())
     }
+}
+
+/// The row number of a run that was loaded or made in this batch; 0, which no run has, if it was neither.
+fn number_of(run: RunId, tenant: &Tenant, cells: &Cells) -> i64 {
+    cells.runs.get(&(tenant.clone(), run)).and_then(Option::as_ref).map_or(0, |run| run.key)
 }
 
 fn first(row: &Row<'_>) -> rusqlite::Result<i64> {

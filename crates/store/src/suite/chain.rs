@@ -46,7 +46,7 @@ pub async fn payloads_come_back_with_their_entry(bench: Bench) {
     bench.must(opening(run)).await;
     let full: Vec<_> = (0..MAX_PAYLOADS as u8).rev().map(|slot| payload(slot, &[slot; 3])).collect();
     let ops = [full, vec![], vec![payload(7, b"last")]]
-        .map(|payloads| Op::Append(Append { body: b"x".to_vec(), payloads }));
+        .map(|payloads| Op::Append(Append { body: b"x"[..].into(), payloads }));
     bench.must(commit(run, Fence::Epoch(1), ops.into())).await;
     let entries = bench.entries(run).await;
     let slots = |place: usize| -> Vec<u8> {
@@ -145,7 +145,7 @@ pub async fn too_much_in_one_commit_is_refused(bench: Bench) {
     assert!(matches!(bench.commit(many(MAX_OPS + 1)).await, Err(Refused::Malformed(_))));
     let heavy = |count: usize| {
         let payloads = (0..count).map(|slot| payload((slot % 8) as u8, b"x")).collect();
-        commit(run, Fence::Epoch(1), vec![Op::Append(Append { body: vec![], payloads })])
+        commit(run, Fence::Epoch(1), vec![Op::Append(Append { body: [].into(), payloads })])
     };
     bench.must(heavy(MAX_PAYLOADS)).await;
     assert!(matches!(bench.commit(heavy(MAX_PAYLOADS + 1)).await, Err(Refused::Malformed(_))));
@@ -158,7 +158,7 @@ pub async fn payload_slots_are_distinct_and_small(bench: Bench) {
     bench.must(opening(run)).await;
     for slots in [vec![8], vec![255], vec![16], vec![3, 3], vec![0, 1, 2, 0]] {
         let payloads = slots.iter().map(|slot| payload(*slot, b"x")).collect();
-        let ops = vec![Op::Append(Append { body: vec![], payloads })];
+        let ops = vec![Op::Append(Append { body: [].into(), payloads })];
         let refused = bench.commit(commit(run, Fence::Epoch(1), ops)).await;
         assert!(matches!(refused, Err(Refused::Malformed(_))), "{slots:?}");
     }
@@ -169,7 +169,7 @@ pub async fn payload_slots_are_distinct_and_small(bench: Bench) {
 pub async fn reopening_shows_everything(bench: Bench) {
     let run = run_id(1);
     bench.must(opening(run)).await;
-    let full = Op::Append(Append { body: b"one".to_vec(), payloads: vec![payload(0, b"text")] });
+    let full = Op::Append(Append { body: b"one"[..].into(), payloads: vec![payload(0, b"text")] });
     let ops = vec![full, ensure(account(1), 10), hold(&[account(1)], tokens(3)), Op::SetStatus(2)];
     bench.must(commit(run, Fence::Epoch(1), ops)).await;
     let (cell, entries) = (bench.run(run).await, bench.entries(run).await);

@@ -64,7 +64,6 @@ pub async fn another_tenant_sees_nothing(bench: Bench) {
         hold(&[account(1)], tokens(1)),
         settle(&[account(1)], Amounts::ZERO, tokens(1)),
         Op::Freeze(account(1)),
-        ensure(account(1), 99),
     ] {
         let refused = bench.commit(theirs(run_id(2), vec![op.clone()])).await;
         assert!(matches!(refused, Err(Refused::NoAccount(id)) if id == account(1)), "{op:?}: {refused:?}");

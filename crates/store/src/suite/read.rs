@@ -1,27 +1,35 @@
 //! Reads: bounded, in order, and exact.
 
 use super::*;
-use crate::cells::BreakerCell;
+use crate::cells::{BreakerCell, BreakerChange};
 
-/// Open, closed, and never seen; each tenant has its own.
-pub async fn breakers_come_back_as_they_were_set(bench: Bench) {
+/// Failures within a window add up, whoever tells them; each tenant has breakers of its own.
+pub async fn a_breaker_counts_what_happened(bench: Bench) {
     bench.must(opening(run_id(1))).await;
-    let open = BreakerCell {
-        failures: 5,
-        window: Timestamp::from_millis(100),
-        opened: Some(Timestamp::from_millis(200)),
+    let at = Timestamp::from_millis;
+    let failed = |when| BreakerChange::Failed {
+        at: at(when),
+        threshold: 3,
+        window: std::time::Duration::from_secs(1),
     };
-    let closed = BreakerCell { failures: 1, window: Timestamp::from_millis(300), opened: None };
-    for breaker in [open, closed] {
-        let op = Op::SetBreaker { endpoint: "model".into(), breaker };
-        bench.must(commit(run_id(1), Fence::Epoch(1), vec![op])).await;
-        assert_eq!(bench.store.breaker(&tenant(), "model").await.unwrap(), breaker);
+    let tell = |change| {
+        let op = Op::Breaker { endpoint: "model".into(), change };
+        commit(run_id(1), Fence::Anyone, vec![op])
+    };
+    let tickets: Vec<_> = [10, 20].into_iter().map(|when| bench.store.queue(tell(failed(when)))).collect();
+    for ticket in tickets {
+        ticket.await.unwrap();
     }
-    let two = [open, closed].map(|breaker| Op::SetBreaker { endpoint: "tool".into(), breaker });
+    let cell = || async { bench.store.breaker(&tenant(), "model").await.unwrap() };
+    assert_eq!(cell().await, BreakerCell { failures: 2, window: at(10), opened: None });
+    let two = [failed(30), BreakerChange::Probing { at: at(40) }];
+    let two = two.map(|change| Op::Breaker { endpoint: "model".into(), change });
     bench.must(commit(run_id(1), Fence::Epoch(1), two.into())).await;
-    assert_eq!(bench.store.breaker(&tenant(), "tool").await.unwrap(), closed, "the last one counts");
+    assert_eq!(cell().await, BreakerCell { failures: 3, window: at(10), opened: Some(at(40)) });
     assert_eq!(bench.store.breaker(&stranger(), "model").await.unwrap(), BreakerCell::default());
     assert_eq!(bench.store.breaker(&tenant(), "other").await.unwrap(), BreakerCell::default());
+    bench.must(tell(BreakerChange::Succeeded)).await;
+    assert_eq!(cell().await, BreakerCell::default());
 }
 
 /// Runs newest first and accounts by id, with nothing skipped and nothing twice.
@@ -95,11 +103,32 @@ pub async fn totals_count_what_is_there(bench: Bench) {
     let empty = bench.store.totals().await.unwrap();
     assert_eq!((empty.entries, empty.payloads, empty.last_entry), (0, 0, 0));
     bench.must(opening(run_id(1))).await;
-    let full = Op::Append(Append { body: vec![], payloads: vec![payload(0, b"x"), payload(7, b"y")] });
+    let full = Op::Append(Append { body: [].into(), payloads: vec![payload(0, b"x"), payload(7, b"y")] });
     bench.must(commit(run_id(1), Fence::Epoch(1), vec![append("a"), full.clone(), full])).await;
     let totals = bench.store.totals().await.unwrap();
     assert_eq!((totals.entries, totals.payloads, totals.last_entry), (3, 4, 3));
     assert_eq!((totals.stray_entry, totals.stray_payload), (None, None));
     assert_eq!(bench.store.tenants().await.unwrap(), ["acme"]);
     assert_eq!(bench.store.integrity().await.unwrap(), None);
+}
+
+/// Neither is refused because of the other, and neither sees the other's row.
+pub async fn two_tenants_use_the_same_ids(bench: Bench) {
+    let theirs = |commit| Commit { tenant: stranger(), ..commit };
+    let (run, purse) = (run_id(1), account(1));
+    bench.must(opening(run)).await;
+    bench.must(theirs(opening(run))).await;
+    bench.must(commit(run, Fence::Epoch(1), vec![append("ours"), ensure(purse, 10)])).await;
+    bench.must(theirs(commit(run, Fence::Epoch(1), vec![append("theirs"), ensure(purse, 20)]))).await;
+    bench.must(commit(run, Fence::Epoch(1), vec![hold(&[purse], tokens(10))])).await;
+    let (ours, others) = (
+        bench.store.account(&tenant(), purse).await.unwrap().unwrap().cell,
+        bench.store.account(&stranger(), purse).await.unwrap().unwrap().cell,
+    );
+    assert_eq!((ours.held.tokens, others.held.tokens), (10, 0));
+    let other = bench.store.run(&stranger(), run).await.unwrap().unwrap();
+    let mut bodies = Vec::new();
+    bench.store.entries(&other, 0, 9, |entry| bodies.push(entry.body)).await.unwrap();
+    assert_eq!(bodies, [b"theirs"]);
+    assert_eq!(bench.entries(run).await[0].body, b"ours");
 }

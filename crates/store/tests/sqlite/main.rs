@@ -11,6 +11,7 @@ mod full;
 mod kill;
 mod log;
 mod totals;
+mod upgrade;
 
 use comity_core::{Digest, Namespace, RunId, Tenant, Timestamp};
 use comity_store::{
@@ -54,8 +55,8 @@ fn take_over(run: RunId, from: u64) -> Commit {
 }
 
 fn append(body: &[u8], payload: &[u8]) -> Op {
-    let payload = Payload { slot: 0, codec: 0, salt: [0; 32], body: payload.to_vec() };
-    Op::Append(Append { body: body.to_vec(), payloads: vec![payload] })
+    let payload = Payload { slot: 0, codec: 0, subject: None, salt: [0; 32], body: payload.into() };
+    Op::Append(Append { body: body.into(), payloads: vec![payload] })
 }
 
 /// Queues one entry of the run's first owner.

@@ -1,7 +1,7 @@
 //! Runs whose owner lost a commit, and must not go on as if it were there.
 
 use crate::commit::{Commit, Fence, Op};
-use comity_core::RunId;
+use comity_core::{RunId, Tenant};
 use std::collections::HashSet;
 
 /// Remembers which owners lost a commit to a failure, by run and epoch.
@@ -10,9 +10,9 @@ use std::collections::HashSet;
 /// until somebody takes the run over: that raises the epoch, and reads the run afresh.
 #[derive(Default)]
 pub struct Broken {
-    lost: HashSet<(RunId, u64)>,
+    lost: HashSet<Owner>,
     /// The owners of the batch that is being committed.
-    under_way: Vec<(RunId, u64)>,
+    under_way: Vec<Owner>,
 }
 
 impl Broken {
@@ -34,9 +34,12 @@ impl Broken {
     }
 }
 
-fn owner(job: &Commit) -> Option<(RunId, u64)> {
+/// A run of a tenant, at an epoch.
+type Owner = (Tenant, RunId, u64);
+
+fn owner(job: &Commit) -> Option<Owner> {
     match job.fence {
-        Fence::Epoch(epoch) => Some((job.run, epoch)),
+        Fence::Epoch(epoch) => Some((job.tenant.clone(), job.run, epoch)),
         Fence::New | Fence::Anyone => None,
     }
 }

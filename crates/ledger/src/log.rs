@@ -1,0 +1,11 @@
+//! A tenant's log: one Merkle tree over how far each of its runs had come, and what is proved by it.
+//!
+//! Pure functions of bytes. Start with [`merkle`], then [`leaf`], [`checkpoint`], [`note`] and [`proof`].
+
+pub mod checkpoint;
+pub mod consistency;
+pub mod leaf;
+pub mod merkle;
+pub mod note;
+pub mod proof;
+pub mod text;

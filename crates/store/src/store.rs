@@ -1,0 +1,367 @@
+//! The store that the rooms above see: one of the backends.
+
+use crate::apply::Link;
+use crate::cells::{BreakerCell, LogCell, RunCell};
+use crate::commit::{AccountId, Commit, Receipt};
+use crate::error::{CommitError, Error};
+use crate::rows::{AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, RunRow, SubjectRow, Totals};
+use crate::sqlite::{self, Sqlite};
+use comity_core::{ApprovalId, Digest, Points, RunId, SubjectId, Tenant, Timestamp, Unwatched};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What an acknowledged commit survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: synced before it is acknowledged.
+    Power,
+    /// The end of the process, however sudden; a power cut may take the last commits.
+    Process,
+}
+
+/// Who runs the batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pump {
+    /// Whoever waits first, else a thread of the store's own.
+    Own,
+    /// Only [`Store::pump`]: for simulators.
+    Manual,
+}
+
+/// Where the rows are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// In this file.
+    File(PathBuf),
+    /// Nowhere this build knows.
+    Unknown(String),
+}
+
+impl From<PathBuf> for Address {
+    /// A path is a file, unless it is spelled as the address of something else.
+    ///
+    /// SQLite gives some texts a meaning of their own: a database in memory would acknowledge what is then lost.
+    fn from(path: PathBuf) -> Self {
+        let text = path.to_string_lossy();
+        match text.split_once("://") {
+            Some((scheme, _)) => Self::Unknown(format!("{scheme}://…")),
+            None if text.is_empty() || text == ":memory:" || text.starts_with("file:") => {
+                Self::Unknown(text.into_owned())
+            }
+            None => Self::File(path),
+        }
+    }
+}
+
+/// How to open a store.
+pub struct Options {
+    /// Where it is.
+    pub address: Address,
+    /// What an acknowledged commit survives.
+    pub durability: Durability,
+    /// How entries are linked.
+    pub link: Link,
+    /// Told before and after each COMMIT.
+    pub points: Arc<dyn Points>,
+    /// Who commits.
+    pub pump: Pump,
+    /// How long another process's write is waited for.
+    pub patience: Duration,
+    /// The present, for the record of migrations.
+    pub now: Timestamp,
+    /// What the database calls itself if it is made now: random bytes, unless two databases may share a name.
+    pub id: [u8; 16],
+}
+
+impl Options {
+    /// Durable to a power cut, five seconds of patience, nobody watching, and a name of zeros.
+    pub fn new(address: impl Into<PathBuf>, link: Link) -> Self {
+        Self {
+            address: Address::from(address.into()),
+            durability: Durability::Power,
+            link,
+            points: Arc::new(Unwatched),
+            pump: Pump::Own,
+            patience: Duration::from_secs(5),
+            now: Timestamp::default(),
+            id: [0; 16],
+        }
+    }
+
+    pub(crate) fn for_file(self, path: PathBuf) -> sqlite::Settings {
+        let Self { durability, link, points, pump, patience, now, id, .. } = self;
+        sqlite::Settings { path, durability, link, points, pump, patience, now, id }
+    }
+}
+
+/// A place where commits become durable. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Store(Backend);
+
+#[derive(Clone)]
+enum Backend {
+    Sqlite(Sqlite),
+}
+
+/// The same call on whichever backend it is.
+macro_rules! on_each {
+    ($store:expr, $backend:ident => $call:expr) => {
+        match &$store.0 {
+            Backend::Sqlite($backend) => $call,
+        }
+    };
+}
+
+impl Store {
+    /// Opens the database, making it or bringing its schema up to date if need be.
+    pub fn open(options: Options) -> Result<Self, Error> {
+        match options.address.clone() {
+            Address::File(path) => Ok(Self(Backend::Sqlite(Sqlite::open(options.for_file(path))?))),
+            Address::Unknown(address) => Err(Error::UnknownBackend(address)),
+        }
+    }
+
+    /// Queues a commit. It becomes durable with the next batch that anybody waits for, at the latest
+    /// when its ticket is awaited or dropped; commits become durable in the order they are queued.
+    pub fn queue(&self, commit: Commit) -> Ticket {
+        match &self.0 {
+            Backend::Sqlite(backend) => Ticket(Waiting::Sqlite(backend.queue(commit))),
+        }
+    }
+
+    /// Counts batches made durable; changes after each one.
+    pub fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
+        on_each!(self, backend => backend.commits())
+    }
+
+    /// The database file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Backend::Sqlite(backend) => Some(backend.path()),
+        }
+    }
+
+    /// Runs one batch of at most `most` queued commits and says how many it took: for simulators.
+    pub fn pump(&self, most: usize) -> usize {
+        on_each!(self, backend => backend.pump(most))
+    }
+
+    /// Forgets every queued commit, as a crash would: for simulators.
+    pub fn discard(&self) {
+        on_each!(self, backend => backend.discard());
+    }
+
+    /// The store as it is now, for reads that must fit together: what is committed later does not show.
+    ///
+    /// While it lives, the write-ahead log of a file cannot start again.
+    pub async fn snapshot(&self) -> Result<Self, Error> {
+        match &self.0 {
+            Backend::Sqlite(backend) => Ok(Self(Backend::Sqlite(backend.snapshot().await?))),
+        }
+    }
+
+    /// Writes the database as it is now into a new file at `path`; other processes may go on writing to this one.
+    ///
+    /// The copy holds nothing but its rows: what was once written over is not in it. Errors if there is a file
+    /// at `path` that is not empty.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        on_each!(self, backend => backend.copy_to(path).await)
+    }
+
+    /// What this database has called itself since it was made: 16 bytes.
+    pub async fn id(&self) -> Result<[u8; 16], Error> {
+        on_each!(self, backend => backend.id().await)
+    }
+}
+
+/// Reads: each names a tenant, touches an index, and returns at most a page.
+impl Store {
+    /// One run of this tenant.
+    pub async fn run(&self, tenant: &Tenant, run: RunId) -> Result<Option<RunCell>, Error> {
+        on_each!(self, backend => backend.run(tenant, run).await)
+    }
+
+    /// This tenant's runs, newest first, older than `before`, at most a page.
+    pub async fn runs(
+        &self,
+        tenant: &Tenant,
+        before: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunRow>, Error> {
+        on_each!(self, backend => backend.runs(tenant, before, limit).await)
+    }
+
+    /// A run's entries from `from` on, with their payloads, handed to `visit` one by one; at most a page.
+    /// Returns how many there were.
+    pub async fn entries(
+        &self,
+        run: &RunCell,
+        from: u64,
+        limit: usize,
+        visit: impl FnMut(EntryRow) + Send,
+    ) -> Result<usize, Error> {
+        on_each!(self, backend => backend.entries(run, from, limit, visit).await)
+    }
+
+    /// The hashes of a run's entries from `from` on, at most a page, as they stand.
+    pub async fn entry_hashes(&self, run: &RunCell, from: u64, limit: usize) -> Result<Vec<Digest>, Error> {
+        on_each!(self, backend => backend.entry_hashes(run, from, limit).await)
+    }
+
+    /// One approval of this tenant.
+    pub async fn approval(&self, tenant: &Tenant, id: ApprovalId) -> Result<Option<ApprovalRow>, Error> {
+        on_each!(self, backend => backend.approval(tenant, id).await)
+    }
+
+    /// The approvals of one run, in no particular order.
+    pub async fn approvals(&self, run: &RunCell) -> Result<Vec<ApprovalRow>, Error> {
+        on_each!(self, backend => backend.approvals(run).await)
+    }
+
+    /// One account of this tenant.
+    pub async fn account(&self, tenant: &Tenant, id: AccountId) -> Result<Option<AccountRow>, Error> {
+        on_each!(self, backend => backend.account(tenant, id).await)
+    }
+
+    /// This tenant's accounts after `after`, at most a page, in the order of their ids.
+    pub async fn accounts(
+        &self,
+        tenant: &Tenant,
+        after: Option<AccountId>,
+    ) -> Result<Vec<AccountRow>, Error> {
+        on_each!(self, backend => backend.accounts(tenant, after).await)
+    }
+
+    /// The circuit breaker of one endpoint; closed and empty when it never failed.
+    pub async fn breaker(&self, tenant: &Tenant, endpoint: &str) -> Result<BreakerCell, Error> {
+        on_each!(self, backend => backend.breaker(tenant, endpoint).await)
+    }
+
+    /// How far the tenant's log has grown.
+    pub async fn log(&self, tenant: &Tenant) -> Result<LogCell, Error> {
+        on_each!(self, backend => backend.log(tenant).await)
+    }
+
+    /// The log's stored hashes from place `from` on, at most a page.
+    pub async fn log_hashes(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<Digest>, Error> {
+        on_each!(self, backend => backend.log_hashes(tenant, from, limit).await)
+    }
+
+    /// The log's stored hashes at these places, in this order, at most a page. One that is not there is an error.
+    pub async fn log_hashes_at(&self, tenant: &Tenant, places: &[u64]) -> Result<Vec<Digest>, Error> {
+        on_each!(self, backend => backend.log_hashes_at(tenant, places).await)
+    }
+
+    /// The log's leaves from place `from` on, at most a page.
+    pub async fn leaves(&self, tenant: &Tenant, from: u64, limit: usize) -> Result<Vec<LeafRow>, Error> {
+        on_each!(self, backend => backend.leaves(tenant, from, limit).await)
+    }
+
+    /// The first leaf of the run that covers the entry at `seq`.
+    pub async fn leaf_covering(&self, run: &RunCell, seq: u64) -> Result<Option<LeafRow>, Error> {
+        on_each!(self, backend => backend.leaf_covering(run, seq).await)
+    }
+
+    /// The newest leaf of the run.
+    pub async fn last_leaf(&self, run: &RunCell) -> Result<Option<LeafRow>, Error> {
+        on_each!(self, backend => backend.last_leaf(run).await)
+    }
+
+    /// Runs that moved since their last leaf, at most a page.
+    pub async fn due(&self, tenant: &Tenant, limit: usize) -> Result<Vec<RunRow>, Error> {
+        on_each!(self, backend => backend.due(tenant, limit).await)
+    }
+
+    /// The first checkpoint that covers at least so many leaves; the newest when nothing is asked for.
+    pub async fn checkpoint(
+        &self,
+        tenant: &Tenant,
+        at_least: Option<u64>,
+    ) -> Result<Option<CheckpointRow>, Error> {
+        on_each!(self, backend => backend.checkpoint(tenant, at_least).await)
+    }
+
+    /// Checkpoints of more than `after` leaves, at most a page, in the order of their sizes.
+    pub async fn checkpoints(
+        &self,
+        tenant: &Tenant,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<CheckpointRow>, Error> {
+        on_each!(self, backend => backend.checkpoints(tenant, after, limit).await)
+    }
+
+    /// One wrapped key of this tenant.
+    pub async fn subject(&self, tenant: &Tenant, id: SubjectId) -> Result<Option<SubjectRow>, Error> {
+        on_each!(self, backend => backend.subject(tenant, id).await)
+    }
+
+    /// This tenant's wrapped keys after `after`, at most a page, in the order of their ids.
+    pub async fn subjects(
+        &self,
+        tenant: &Tenant,
+        after: Option<SubjectId>,
+        limit: usize,
+    ) -> Result<Vec<SubjectRow>, Error> {
+        on_each!(self, backend => backend.subjects(tenant, after, limit).await)
+    }
+
+    /// The wrapped keys that belong to one run.
+    pub async fn subjects_of(&self, run: &RunCell) -> Result<Vec<SubjectRow>, Error> {
+        on_each!(self, backend => backend.subjects_of(run).await)
+    }
+
+    /// A value of the tenant that was set once.
+    pub async fn pinned(&self, tenant: &Tenant, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        on_each!(self, backend => backend.pinned(tenant, name).await)
+    }
+}
+
+/// Reads over all tenants: for whoever answers for the database as a whole.
+impl Store {
+    /// Counts what there is, and finds what belongs to nothing. Reads whole tables; the numbers belong together
+    /// only in a [`Store::snapshot`].
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        on_each!(self, backend => backend.totals().await)
+    }
+
+    /// The tenants that have runs, in order.
+    pub async fn tenants(&self) -> Result<Vec<String>, Error> {
+        on_each!(self, backend => backend.tenants().await)
+    }
+
+    /// Asks the backend to check the structure of what it keeps; the first complaint, if there is one.
+    pub async fn integrity(&self) -> Result<Option<String>, Error> {
+        on_each!(self, backend => backend.integrity().await)
+    }
+}
+
+/// The answer to a queued commit. Dropping it does not take the commit back.
+pub struct Ticket(Waiting);
+
+enum Waiting {
+    Sqlite(sqlite::Ticket),
+}
+
+impl Ticket {
+    /// The answer, if it is there already. Asks for nothing.
+    pub fn take(&mut self) -> Option<Result<Receipt, CommitError>> {
+        match &mut self.0 {
+            Waiting::Sqlite(ticket) => ticket.take(),
+        }
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Receipt, CommitError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Waiting::Sqlite(ticket) => Pin::new(ticket).poll(cx),
+        }
+    }
+}
