@@ -3,8 +3,8 @@
 //! This room knows how things are spelled, not how they are served. Start with [`Event`].
 
 mod archive;
-mod costs;
 pub mod attestation;
+mod costs;
 mod describe;
 mod diff;
 mod event;

@@ -33,14 +33,21 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Reads credentials and region from the environment. Asks the network nothing.
+    /// With the credentials and the region of the environment. Asks the network nothing.
     pub fn open(bucket: &str, prefix: Option<Key>, name: String, options: &Options) -> Result<Self, Error> {
-        if CREDENTIALS.iter().all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty())) {
+        let said = |name: &str| options.environment.get(name).filter(|value| !value.is_empty());
+        if CREDENTIALS.iter().all(|name| said(name).is_none()) {
             return Err(Error::NoCredentials { place: name });
         }
         // There may be one already: then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+        for (name, value) in &options.environment {
+            // Variables of other programs of Amazon's begin like these.
+            if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
         if let Some(endpoint) = &options.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
@@ -53,10 +60,10 @@ impl S3 {
             max_retries: RETRIES,
             retry_timeout: options.patience,
         };
-        let client = ClientOptions::new()
-            .with_timeout(options.request)
-            .with_connect_timeout(CONNECT)
-            .with_allow_http(allows_http(&endpoint));
+        let client =
+            ClientOptions::new().with_timeout(options.request).with_connect_timeout(CONNECT).with_allow_http(
+                is_near(&endpoint) || said("AWS_ALLOW_HTTP").is_some_and(|value| value == "true"),
+            );
         let built =
             builder.with_retry(retry).with_client_options(client).with_disable_bulk_delete(true).build();
         let store = built.map_err(|error| Error::Address { text: name.clone(), why: words(&error) })?;
@@ -142,13 +149,12 @@ impl S3 {
     }
 }
 
-/// Whether requests may go without TLS: to this machine always, elsewhere if the environment says so.
-fn allows_http(endpoint: &str) -> bool {
+/// Whether a server is this machine, so that requests may go to it without TLS.
+fn is_near(endpoint: &str) -> bool {
     let rest = endpoint.strip_prefix("http://").unwrap_or_default();
     let host = rest.split('/').next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
-        || std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true")
 }
 
 /// The cause at the bottom of it, in one line: what is around it repeats the address and the number of tries.
@@ -187,10 +193,10 @@ mod tests {
     #[test]
     fn only_this_machine_is_asked_without_tls() {
         for near in ["http://127.0.0.1:5000", "http://localhost", "http://[::1]:9/x"] {
-            assert!(allows_http(near), "{near}");
+            assert!(is_near(near), "{near}");
         }
         for far in ["http://books:9000", "https://127.0.0.1", "http://127.0.0.1.example:80", ""] {
-            assert!(!allows_http(far), "{far}");
+            assert!(!is_near(far), "{far}");
         }
     }
 }

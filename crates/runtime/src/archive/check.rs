@@ -56,7 +56,8 @@ pub async fn check_archive(
     known: &[Verifier],
     mut told: impl FnMut(&ArchiveCheck),
 ) -> Result<ArchiveCheck, Error> {
-    let report = ArchiveCheck { place: place.name().to_owned(), ..ArchiveCheck::default() };
+    let (place_name, signed) = (place.name().to_owned(), !known.is_empty());
+    let report = ArchiveCheck { place: place_name, signed, ..ArchiveCheck::default() };
     let mut check = Check { place, known, report };
     match check.walk(&mut told).await {
         Ok(()) => check.report.valid = true,

@@ -4,8 +4,8 @@
 //! object `checkpoint` that is written over; here nothing is, and every checkpoint is an object of its own,
 //! `log/checkpoints/<size>`. It is kept last, so that whatever it covers is there when it is.
 
-use super::shelf::Shelf;
 use super::count;
+use super::shelf::Shelf;
 use crate::error::Error;
 use crate::runtime::Runtime;
 use comity_api::ArchiveReport;
