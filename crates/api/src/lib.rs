@@ -22,7 +22,7 @@ pub use event::{Event, EventKind};
 pub use export::{EXPORT_FORMAT, Export, ExportReport, ExportedEntry, ExportedPayload};
 pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
 pub use report::{
-    ApprovalInfo, Check, ErrorReport, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
+    ApprovalInfo, Check, ErrorReport, Origin, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
     VerifyReport, usd,
 };
 pub use view::{

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod export;
 mod fmt;
 pub mod forecast;
+pub mod fork;
 pub mod init;
 pub mod man;
 pub mod replay;
@@ -36,6 +37,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Run(args) => run::perform(context, args),
         Command::Resume(args) => resume::perform(context, args),
+        Command::Fork(args) => fork::perform(context, args),
         Command::Approve(args) => approve::perform(context, &args),
         Command::Runs(args) => runs::perform(context, &args),
         Command::Trace(args) => trace::perform(context, &args),
