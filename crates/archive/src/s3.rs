@@ -80,7 +80,6 @@ impl S3 {
         match put {
             Ok(_) => Ok(Put::Made),
             Err(StoreError::AlreadyExists { .. }) => Ok(Put::Taken),
-            Err(StoreError::NotFound { .. }) => Err(Error::NoBucket { place: self.name.clone() }),
             Err(error) => Err(self.failed(key.as_str(), &error)),
         }
     }
@@ -90,10 +89,10 @@ impl S3 {
         let failed = |error: StoreError| self.failed(key.as_str(), &error);
         let found = match self.store.get(&self.path(key)).await {
             Ok(found) => found,
-            Err(StoreError::NotFound { source, .. }) if source.to_string().contains("NoSuchBucket") => {
-                return Err(Error::NoBucket { place: self.name.clone() });
+            // Without its bucket an object is not there either, and that is no answer.
+            Err(error @ StoreError::NotFound { .. }) if !is_bucket_missing(&words(&error)) => {
+                return Ok(None);
             }
-            Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         if found.meta.size > limit {
@@ -116,10 +115,7 @@ impl S3 {
         let shown = prefix.map(Key::as_str).unwrap_or_default();
         let mut found = self.store.list(all.as_ref());
         let mut out = Vec::new();
-        while let Some(object) = found.try_next().await.map_err(|error| match error {
-            StoreError::NotFound { .. } => Error::NoBucket { place: self.name.clone() },
-            error => self.failed(shown, &error),
-        })? {
+        while let Some(object) = found.try_next().await.map_err(|error| self.failed(shown, &error))? {
             let name = object.location.to_string();
             let below = match &self.prefix {
                 Some(prefix) => name.strip_prefix(prefix.as_str()).and_then(|name| name.strip_prefix('/')),
@@ -143,6 +139,7 @@ impl S3 {
             StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
                 Error::Refused { place, why }
             }
+            _ if is_bucket_missing(&why) => Error::NoBucket { place },
             _ if is_transport(error) => Error::Unreachable { place, why },
             _ => Error::Failed { place, key: key.to_owned(), why },
         }
@@ -173,6 +170,11 @@ fn words(error: &dyn std::error::Error) -> String {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         _ => text.lines().next().unwrap_or_default().to_owned(),
     }
+}
+
+/// Whether storage's own words say that the bucket is not there.
+fn is_bucket_missing(words: &str) -> bool {
+    words.starts_with("NoSuchBucket")
 }
 
 fn is_transport(error: &StoreError) -> bool {
