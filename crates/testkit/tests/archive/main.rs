@@ -1,4 +1,4 @@
-//! Copies in a bucket, judged by an S3 server of another maker's.
+//! Copies of runs and of their log, in folders, and in buckets of an S3 server of another maker's.
 
 #![expect(clippy::disallowed_methods, reason = "tests of a program against a server: both are processes")]
 
@@ -6,5 +6,7 @@
 mod bucket;
 #[cfg(test)]
 mod command;
+#[cfg(test)]
+mod log;
 #[cfg(test)]
 mod server;
