@@ -4,7 +4,8 @@ use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
 use comity_core::{Clock, Points, RunId};
-use comity_runtime::{Runtime, Settings, system_world};
+use comity_runtime::keys::{FolderKeys, KeyFault, default_folder, outside};
+use comity_runtime::{Error as RuntimeError, Runtime, Settings, system_world};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -57,6 +58,17 @@ impl Context {
         let clock = Arc::clone(&world.clock);
         let runtime = Runtime::open(Settings::local(path, self.globals.durability.into(), world))?;
         Ok(Opened { runtime, clock })
+    }
+
+    /// The keys of a database: in a folder of this person's, outside the database's.
+    pub async fn keys(&self, runtime: &Runtime) -> Result<FolderKeys, Error> {
+        let refused = |fault: KeyFault| RuntimeError::Unsigned(fault.to_string());
+        let folder = default_folder(&runtime.store().id().await?).map_err(refused)?;
+        if let Some(database) = runtime.store().path() {
+            outside(&folder, database).map_err(refused)?;
+        }
+        let entropy = system_world(Arc::clone(&self.points)).entropy;
+        Ok(FolderKeys::open(&folder, entropy, None).map_err(refused)?)
     }
 
     /// The clock of this machine.

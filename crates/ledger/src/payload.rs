@@ -1,7 +1,7 @@
 //! Texts beside the chain: salted, committed to by digest, compressed when that helps.
 
 use comity_core::{Digest, Entropy};
-use comity_store::{Payload, PayloadRow};
+use comity_store::{Payload, PayloadRef, PayloadRow};
 use serde::{Deserialize, Serialize};
 
 /// Texts from this length on are compressed if that makes them shorter.
@@ -130,13 +130,14 @@ fn compress(text: &[u8]) -> (u8, Vec<u8>) {
 }
 
 /// Whether a stored payload is what the commitment says; if not, why not.
-pub fn check(row: &PayloadRow, committed: Digest) -> Result<(), &'static str> {
+pub fn check<'r>(row: impl Into<PayloadRef<'r>>, committed: Digest) -> Result<(), &'static str> {
+    let row = row.into();
     if row.subject.is_some() {
         return Err("it names an encryption key, which this version of the format does not have");
     }
-    let Ok(salt) = <[u8; 32]>::try_from(row.salt.as_slice()) else { return Err("its salt is not 32 bytes") };
+    let Ok(salt) = <[u8; 32]>::try_from(row.salt) else { return Err("its salt is not 32 bytes") };
     let Ok(codec) = u8::try_from(row.codec) else { return Err("its codec is unknown") };
-    if commitment(&salt, codec, &row.body) == committed {
+    if commitment(&salt, codec, row.body) == committed {
         Ok(())
     } else {
         Err("it does not match its commitment")

@@ -14,6 +14,7 @@ mod pinned;
 mod report;
 mod runner;
 mod runtime;
+mod signing;
 mod stored;
 mod system;
 mod tail;
@@ -37,6 +38,7 @@ pub use fork::{Fork, ForkRequest};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
+pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
 

@@ -64,4 +64,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0291", "A variable of the environment has a value that is none of its values."),
     ("CM0292", "The file is already there."),
     ("CM0293", "A file or folder cannot be made."),
+    ("CM0294", "A statement about a run cannot be signed."),
 ];
