@@ -106,7 +106,7 @@ impl Check<'_> {
         for (size, key) in sizes {
             let fault = |what: String| Stop::Fault(key.clone(), what);
             let bytes = self.place.read(key).await?.ok_or_else(|| fault("it is gone".to_owned()))?;
-            let (found, export) = check_export(&bytes);
+            let (found, export) = check_export(&bytes, self.known);
             let Some(export) = export.filter(|_| found.valid) else {
                 let place = found.bad_seq.map(|seq| format!("entry {seq}: ")).unwrap_or_default();
                 return Err(fault(format!("{place}{}", found.fault.unwrap_or_default())));

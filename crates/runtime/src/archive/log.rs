@@ -121,7 +121,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let place = Place::open(&Address::Folder(home.path().to_owned()), &Options::default()).unwrap();
         let shelf = Shelf::of([1; 16], &Tenant::local());
-        let mut keep = async |note: &str| keep_checkpoint(&place, &shelf, 7, note.into()).await;
+        let keep = async |note: &str| keep_checkpoint(&place, &shelf, 7, note.into()).await;
         assert_eq!(keep("log\n7\nroot\n\n— a xx\n").await.unwrap(), Kept::Made);
         assert_eq!(keep("log\n7\nroot\n\n— a xx\n").await.unwrap(), Kept::There);
         assert_eq!(keep("log\n7\nroot\n\n— a xx\n— b yy\n").await.unwrap(), Kept::There);
