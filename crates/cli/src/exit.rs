@@ -255,6 +255,10 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
+        GateError::OtherKey { .. } => {
+            means(Exit::Auth, "CM0275", "use the keys that this log was made with: `--keys DIR`, COMITY_KEYS")
+        }
+        GateError::Overtaken(_) => means(Exit::Failed, "CM0276", "give the command again"),
         GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
             means(Exit::Failed, "CM0260", DEFECT)
         }
@@ -313,6 +317,13 @@ fn of_ledger(error: &LedgerError) -> Meaning {
         LedgerError::Store(error) => of_store(error),
         LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
         LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
+        LedgerError::Log { .. } => means(Exit::LedgerBroken, "CM0277", BROKEN),
+        LedgerError::Signing { .. } => {
+            means(Exit::Auth, "CM0278", "mend the key, or say where keys are kept with `--keys DIR`")
+        }
+        LedgerError::Uncovered { .. } => {
+            means(Exit::Failed, "CM0273", "`comity checkpoint` makes a checkpoint that covers it")
+        }
         LedgerError::Keys(error) => of_keys(error),
         LedgerError::Erased { .. } | LedgerError::RunErased => means(Exit::Failed, "CM0304", ERASED),
     }
