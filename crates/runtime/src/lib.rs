@@ -21,7 +21,7 @@ mod tail;
 pub mod view;
 mod witness;
 
-pub use archive::{Archived, Progress, Shelf, check_archive};
+pub use archive::{Archived, Progress, Shelf, check_archive, keep_checkpoint};
 pub use bundle::{Reader, no_files};
 pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
