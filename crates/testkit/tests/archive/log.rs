@@ -3,10 +3,12 @@
 use comity_api::ArchiveCheck;
 use comity_archive::{Address, Options as PlaceOptions, Place, tiles};
 use comity_core::{Digest, Tenant, Timestamp, Unwatched};
+use comity_ledger::keys::MemoryKeys;
 use comity_ledger::log::checkpoint::{Checkpoint, origin};
 use comity_ledger::log::leaf::{Leaf, LeafKind, entry_leaf};
 use comity_ledger::log::merkle::{Frontier, Head};
 use comity_ledger::log::note::{Kind, Note, SecretKey};
+use comity_runtime::keys::KeyPlace;
 use comity_runtime::{
     Archived, Durability, Hooks, Request, Runtime, Settings, check_archive, no_files, system_world,
 };
@@ -28,7 +30,8 @@ impl Desk {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = system_world(Arc::new(Unwatched));
-        let settings = Settings::local(folder.path().join("c.db"), Durability::Process, world);
+        let keys = KeyPlace::Given(Arc::new(MemoryKeys::new(Arc::clone(&world.entropy))));
+        let settings = Settings::local(folder.path().join("c.db"), Durability::Process, world, keys);
         let runtime = Runtime::open(settings).unwrap();
         let name = origin(&runtime.store().id().await.unwrap(), runtime.tenant());
         let key = SecretKey::new(&name, Kind::Ed25519, &[7; 32]).unwrap();
@@ -43,6 +46,7 @@ impl Desk {
             task: String::new(),
             read: no_files(),
             trace: None,
+            about: None,
         };
         self.runtime.start(request, Hooks::default()).await.unwrap();
     }
