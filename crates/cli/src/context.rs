@@ -3,7 +3,7 @@
 use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
-use comity_core::{Clock, Points, RunId};
+use comity_core::{Clock, Entropy, Points, RunId};
 use comity_runtime::keys::KeyPlace;
 use comity_runtime::{Access, Error as RuntimeError, Runtime, Settings, StoreError, system_world};
 use std::future::Future;
@@ -77,6 +77,16 @@ impl Context {
     /// The clock of this machine.
     pub fn clock(&self) -> Arc<dyn Clock> {
         system_world(Arc::clone(&self.points)).clock
+    }
+
+    /// The randomness of this machine.
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
+        system_world(Arc::clone(&self.points)).entropy
+    }
+
+    /// Whoever is told of the moments at which a crash could matter.
+    pub fn points(&self) -> Arc<dyn Points> {
+        Arc::clone(&self.points)
     }
 
     /// Bytes that nobody can guess.

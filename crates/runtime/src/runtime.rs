@@ -101,7 +101,7 @@ struct Told {
 /// A store, a gate, and the sign that this process is alive.
 pub struct Runtime {
     gate: Gate,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     owner: Owner,
     principal: Principal,
     processes: Arc<Semaphore>,

@@ -24,7 +24,7 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
             if attest::is_envelope(&text) {
                 return attest::verify(context, &text, args.key.as_ref());
             }
-            let (report, _) = check_export(text.as_bytes());
+            let (report, _) = check_export(text.as_bytes(), args.key.as_slice());
             return Ok(export::conclude(&context.printer, &report));
         }
     };

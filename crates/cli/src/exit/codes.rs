@@ -75,4 +75,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0302", "A wrapped key is not as it was written."),
     ("CM0303", "There is no next tenant key."),
     ("CM0304", "The texts were erased."),
+    ("CM0310", "The folder of a witness cannot be used."),
+    ("CM0311", "Another process is the witness of the folder."),
+    ("CM0312", "The witness cannot listen at its address."),
+    ("CM0313", "The key is not that of a log."),
+    ("CM0314", "A witness has seen another view of the log."),
+    ("CM0315", "The newest checkpoint of the log is not as it was written."),
 ];

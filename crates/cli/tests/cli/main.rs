@@ -27,6 +27,7 @@ mod golden;
 mod keeping;
 #[cfg(test)]
 mod kept;
+mod ledger;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
