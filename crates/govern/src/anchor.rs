@@ -65,7 +65,7 @@ impl Gate {
         let (tenant, at) = (tenant.clone(), world.clock.now());
         let commit =
             Commit { tenant: tenant.clone(), run, fence: Fence::Anyone, at, expect: Vec::new(), ops };
-        match self.inner.store.queue(commit).await {
+        match self.inner.store().queue(commit).await {
             Ok(_) => Ok(Tried::Added(count, more)),
             // Decided anew on what is there now. A leaf that covers no more than the last is one that was overtaken.
             Err(CommitError::Refused(Refused::Log { .. } | Refused::Malformed(_))) => Ok(Tried::Overtaken),

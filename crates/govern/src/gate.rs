@@ -98,7 +98,8 @@ impl Gate {
             Op::Append(seal(entry, &texts, &fresh.pen, &*world.entropy)),
         ];
         ops.extend(fresh.ops());
-        let commit = Commit { tenant: tenant.clone(), run: id, fence: Fence::New, at: now, expect: Vec::new(), ops };
+        let commit =
+            Commit { tenant: tenant.clone(), run: id, fence: Fence::New, at: now, expect: Vec::new(), ops };
         let receipt = self.inner.store().queue(commit).await.map_err(|error| Error::of_commit(id, error))?;
         self.inner.vault.catch_up(&tenant, id, now, &fresh).await?;
         let inner = Arc::clone(&self.inner);

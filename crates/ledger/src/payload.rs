@@ -1,7 +1,7 @@
 //! Texts beside the chain: compressed when that helps, encrypted, salted, committed to by digest.
 
-use crate::vault::{Pen, RunKeys};
 use crate::vault::cipher::{self, PayloadKey, Place};
+use crate::vault::{Pen, RunKeys};
 use comity_core::{Digest, Entropy, SubjectId};
 use comity_store::{Payload, PayloadRow};
 use serde::{Deserialize, Serialize};

@@ -238,7 +238,9 @@ impl Vault {
         let current = self.keys.current(tenant).await?;
         let mut late = Vec::new();
         for new in fresh.subjects.iter().filter(|new| new.wrapped.by != current) {
-            let Some(subject) = fresh.pen.keys.0.iter().find(|subject| subject.id == new.id) else { continue };
+            let Some(subject) = fresh.pen.keys.0.iter().find(|subject| subject.id == new.id) else {
+                continue;
+            };
             let wrapped = self.wrap(tenant, current, subject).await?;
             late.push(Rewrapped { id: new.id, from: new.wrapped.by, wrapped, label: new.label.clone() });
         }

@@ -139,7 +139,9 @@ pub async fn read(vault: &Vault, tenant: &Tenant, run: RunId) -> Result<Pinned, 
     let source = opened.words(Slot::Source)?;
     let setup = match opened.text(Slot::Setup) {
         Err(comity_ledger::Error::Erased { .. }) => Setup::erased(),
-        text => serde_json::from_slice(&text?.unwrap_or_default()).map_err(|error| bad(&error.to_string()))?,
+        text => {
+            serde_json::from_slice(&text?.unwrap_or_default()).map_err(|error| bad(&error.to_string()))?
+        }
     };
     if setup.planner != PLANNER && !CONTAINED.contains(&setup.planner) {
         return Err(Error::Planner { run, found: setup.planner, known: PLANNER });

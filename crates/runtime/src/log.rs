@@ -1,0 +1,151 @@
+//! The log of this runtime's tenant: it is extended, proved from, and held against what was kept elsewhere.
+
+mod pin;
+
+pub use pin::{known_key, remember_key};
+
+use crate::error::Error;
+use crate::runtime::Runtime;
+use crate::view::{Depth, Which};
+use comity_core::RunId;
+use comity_govern::{Anchored, Error as GateError};
+use comity_ledger::keys::KeyFault;
+use comity_ledger::log::check::{Trust, open};
+use comity_ledger::log::checkpoint::Checkpoint;
+use comity_ledger::log::consistency::Consistency;
+use comity_ledger::log::note::{SecretKey, Verifier};
+use comity_ledger::log::proof::Proof;
+use comity_ledger::log::prove::{prove, prove_consistency};
+use comity_ledger::log::sequence::{KEY_PIN, key_of};
+use comity_ledger::{Error as LedgerError, Fault, held_against};
+use futures_util::future::pending;
+use pin::{LOG, spelled};
+use std::convert::Infallible;
+
+/// Which entry of a run is proved.
+#[derive(Clone, Debug)]
+pub enum ProvedEntry {
+    /// The last one.
+    Last,
+    /// The one at this place, from 0.
+    At(u64),
+    /// The last one about this step.
+    Of(Which),
+}
+
+impl Runtime {
+    /// Brings everything that is durable under a signed checkpoint; the newest one. `None` if there never was a run.
+    ///
+    /// The public key is pinned at its first use, in the store and beside the keys. Errors if it is another one now.
+    pub async fn anchor(&self) -> Result<Option<Anchored>, Error> {
+        let key = self.signing_key().await?;
+        Ok(self.gate().anchor(self.tenant(), &key).await?)
+    }
+
+    async fn signing_key(&self) -> Result<SecretKey, Error> {
+        let keys = self.vault().keys();
+        let seed = keys.signing_seed().await.map_err(LedgerError::from)?;
+        let key = key_of(self.store(), self.tenant(), seed.bytes()).await?;
+        let own = spelled(key.verifier());
+        let known = keys.pin(LOG, &own).await.map_err(LedgerError::from)?;
+        if known == own { Ok(key) } else { Err(self.other_key(known, own)) }
+    }
+
+    fn other_key(&self, known: String, found: String) -> Error {
+        GateError::OtherKey { tenant: self.tenant().clone(), known, found }.into()
+    }
+
+    /// The public key that the log is signed with, as the store has it; `None` if it was never signed.
+    pub async fn log_key(&self) -> Result<Option<Verifier>, Error> {
+        let Some(pinned) = self.store().pinned(self.tenant(), KEY_PIN).await? else { return Ok(None) };
+        let key = str::from_utf8(&pinned).ok().and_then(|text| text.parse().ok());
+        let bad = || LedgerError::Log {
+            tenant: self.tenant().clone(),
+            why: "the key that is pinned in the database is not a key".to_owned(),
+        };
+        Ok(Some(key.ok_or_else(bad)?))
+    }
+
+    /// Compares the store's public key with the one that was first seen here, which it becomes if there was none.
+    /// What is wrong, if anything. Keys that cannot be reached at all are nothing to compare with.
+    pub(crate) async fn compare_key(&self) -> Result<Option<String>, Error> {
+        let Some(key) = self.log_key().await? else { return Ok(None) };
+        let own = spelled(&key);
+        match self.vault().keys().pin(LOG, &own).await {
+            Ok(known) if known == own => Ok(None),
+            Ok(known) => Ok(Some(format!(
+                "the log of tenant `{}` is signed with the key {own}, and the one known here is {known}",
+                self.tenant()
+            ))),
+            Err(KeyFault::Place { .. }) => Ok(None),
+            Err(fault) => Err(LedgerError::from(fault).into()),
+        }
+    }
+
+    /// Proves that an entry is in the log. Everything durable is brought under a checkpoint first, if need be.
+    pub async fn prove(&self, run: RunId, entry: &ProvedEntry) -> Result<Proof, Error> {
+        let cell = self.store().run(self.tenant(), run).await?.ok_or(GateError::NoRun(run))?;
+        let seq = match entry {
+            ProvedEntry::Last => cell.next_seq.saturating_sub(1),
+            ProvedEntry::At(seq) => *seq,
+            ProvedEntry::Of(which) => self.last_entry_of(run, which).await?,
+        };
+        if seq >= cell.next_seq {
+            return Err(Error::NoEntry { run, seq, entries: cell.next_seq });
+        }
+        if seq >= cell.anchored {
+            self.anchor().await?;
+        }
+        Ok(prove(self.store(), self.tenant(), run, seq).await?)
+    }
+
+    async fn last_entry_of(&self, run: RunId, which: &Which) -> Result<u64, Error> {
+        let view = self.view(run, &Depth::Of(which.clone())).await?;
+        let none = || Error::NoStep { run, step: which.step.clone() };
+        let step = view.steps.into_iter().rfind(|step| which.is(&step.step, step.pass)).ok_or_else(none)?;
+        let reached = step.entries.iter().map(|entry| entry.seq).max();
+        reached.ok_or_else(|| Error::NotReached { run, step: which.step.clone() })
+    }
+
+    /// Proves that the log at `new`, or at its newest checkpoint, begins with the log at `old`. Both are signed
+    /// checkpoints.
+    pub async fn prove_consistency(&self, old: Vec<u8>, new: Option<Vec<u8>>) -> Result<Consistency, Error> {
+        let new = match new {
+            Some(new) => new,
+            None => {
+                let none = || LedgerError::Log {
+                    tenant: self.tenant().clone(),
+                    why: "it has no checkpoint yet".to_owned(),
+                };
+                self.store().checkpoint(self.tenant(), None).await?.ok_or_else(none)?.note
+            }
+        };
+        Ok(prove_consistency(self.store(), self.tenant(), old, new).await?)
+    }
+
+    /// Holds the log against a signed checkpoint that was kept elsewhere; what is wrong, if anything.
+    pub async fn held_against(&self, kept: &[u8], witnesses: Vec<Verifier>) -> Result<Option<Fault>, Error> {
+        let fault = |what: String| Ok(Some(Fault { run: None, seq: None, what }));
+        let Some(key) = self.log_key().await? else {
+            return fault("the log has no checkpoint, and one was kept elsewhere".to_owned());
+        };
+        let checkpoint: Checkpoint = match open(kept, &Trust { key, witnesses }) {
+            Ok(checkpoint) => checkpoint,
+            Err(why) => return fault(format!("the checkpoint kept elsewhere: {why}")),
+        };
+        Ok(held_against(self.store(), self.tenant(), &checkpoint).await?)
+    }
+
+    /// Brings what becomes durable under a checkpoint, again and again, some time after it did. Never ends.
+    pub(crate) async fn keep_anchored(&self) -> Infallible {
+        let Some(every) = self.anchor_every() else { return pending().await };
+        let mut commits = self.store().commits();
+        while commits.changed().await.is_ok() {
+            self.clock().sleep(every).await;
+            commits.mark_unchanged();
+            // What keeps it from being signed is said when the run ends, and is tried again then.
+            let _ = self.anchor().await;
+        }
+        pending().await
+    }
+}
