@@ -17,7 +17,7 @@ mod place;
 
 pub use given::Given;
 pub use lazy::KeyPlace;
-pub use place::{default_folder, outside};
+pub use place::{default_folder, in_folder, outside};
 
 use comity_core::{Entropy, Tenant};
 use comity_ledger::keys::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret, TenantKey};

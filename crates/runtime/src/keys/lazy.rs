@@ -1,6 +1,6 @@
 //! Keys that are looked for when they are first needed: who only lists runs needs none.
 
-use super::{FolderKeys, Given, default_folder, outside};
+use super::{FolderKeys, Given, default_folder, in_folder, outside};
 use comity_core::{Entropy, Tenant};
 use comity_ledger::keys::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret};
 use comity_store::Store;
@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 pub enum KeyPlace {
     /// In the folder of the person who runs this, one for each store.
     Person,
-    /// In this folder.
+    /// In this folder, in one of their own for each store.
     Folder(PathBuf),
     /// Wherever this has them.
     Given(Arc<dyn Keys>),
@@ -46,7 +46,8 @@ impl Lazy {
 
     async fn open(&self) -> Result<FolderKeys, KeyFault> {
         let folder = match &self.folder {
-            Some(folder) => folder.clone(),
+            // Each database has its own: what erases in one must not reach another.
+            Some(folder) => in_folder(folder, &self.store_id().await?),
             None => default_folder(&self.store_id().await?)?,
         };
         if let Some(database) = self.store.path() {
