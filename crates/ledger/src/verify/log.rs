@@ -8,8 +8,8 @@ use crate::log::leaf::{Leaf, LeafKind, entry_leaf};
 use crate::log::merkle::{Frontier, Head, stored_count};
 use crate::log::note::Verifier;
 use crate::log::sequence::{KEY_PIN, root_at};
-use comity_core::{Digest, Tenant};
-use comity_store::{CheckpointRow, LeafRow, RunRow, Store};
+use comity_core::{Digest, RunId, Tenant};
+use comity_store::{CheckpointRow, LeafRow, RunCell, Store};
 use std::collections::VecDeque;
 
 /// How many rows are read at a time.
@@ -35,8 +35,8 @@ impl LogReport {
 }
 
 /// One run's tree, grown while its chain is followed, and compared with each leaf on the way.
-pub(super) struct RunTree<'r> {
-    row: &'r RunRow,
+pub struct RunTree {
+    run: RunId,
     tree: Frontier,
     /// Leaves that were read and not reached yet, and how far they reach.
     waiting: VecDeque<LeafRow>,
@@ -46,23 +46,29 @@ pub(super) struct RunTree<'r> {
     closed: Option<u64>,
 }
 
-impl<'r> RunTree<'r> {
-    pub(super) fn new(row: &'r RunRow) -> Self {
-        Self { row, tree: Frontier::default(), waiting: VecDeque::new(), reach: 0, leaves: 0, closed: None }
+impl RunTree {
+    /// Before the run's first entry.
+    pub fn new(run: RunId) -> Self {
+        let (tree, waiting) = (Frontier::default(), VecDeque::new());
+        Self { run, tree, waiting, reach: 0, leaves: 0, closed: None }
     }
 
     /// Reads the leaves over the next entries. What is beyond `anchored` does not belong to the run; the count of
     /// the log's leaves shows it.
-    pub(super) async fn prepare(&mut self, store: &Store) -> Result<(), Stop> {
-        let cell = &self.row.cell;
+    pub(super) async fn prepare(&mut self, store: &Store, cell: &RunCell) -> Result<(), Stop> {
         while self.reach < cell.anchored && self.reach <= self.tree.size() + PAGE as u64 {
             let Some(leaf) = store.leaf_covering(cell, self.reach).await? else {
                 return Err(self.wrong("its row counts more entries as covered than its leaves cover"));
             };
-            self.reach = leaf.size;
-            self.waiting.push_back(leaf);
+            self.expect(leaf);
         }
         Ok(())
+    }
+
+    /// Waits for the entries that the run's next leaf covers.
+    pub(super) fn expect(&mut self, leaf: LeafRow) {
+        self.reach = leaf.size;
+        self.waiting.push_back(leaf);
     }
 
     /// Takes the next entry's hash.
@@ -96,8 +102,7 @@ impl<'r> RunTree<'r> {
     }
 
     /// When every entry went by, and the run's row was found to be what they say.
-    pub(super) fn finish(self, report: &mut LogReport) -> Result<(), Stop> {
-        let cell = &self.row.cell;
+    pub(super) fn finish(&self, cell: &RunCell, report: &mut LogReport) -> Result<(), Stop> {
         if !self.waiting.is_empty() || cell.anchored > self.tree.size() {
             return Err(self.wrong("a leaf of the log covers more entries than are there"));
         }
@@ -114,7 +119,7 @@ impl<'r> RunTree<'r> {
     }
 
     fn wrong(&self, what: &str) -> Stop {
-        fault(Some(self.row.id), None, what)
+        fault(Some(self.run), None, what)
     }
 }
 
