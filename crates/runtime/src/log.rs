@@ -38,11 +38,11 @@ impl Runtime {
     ///
     /// The public key is pinned at its first use, in the store and beside the keys. Errors if it is another one now.
     pub async fn anchor(&self) -> Result<Option<Anchored>, Error> {
-        let key = self.signing_key().await?;
+        let key = self.log_signer().await?;
         Ok(self.gate().anchor(self.tenant(), &key).await?)
     }
 
-    async fn signing_key(&self) -> Result<SecretKey, Error> {
+    async fn log_signer(&self) -> Result<SecretKey, Error> {
         let keys = self.vault().keys();
         let seed = keys.signing_seed().await.map_err(LedgerError::from)?;
         let key = key_of(self.store(), self.tenant(), seed.bytes()).await?;
