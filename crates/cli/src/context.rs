@@ -3,7 +3,7 @@
 use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
-use comity_core::{Clock, Points, RunId};
+use comity_core::{Clock, Entropy, Points, RunId};
 use comity_runtime::keys::KeyPlace;
 use comity_runtime::{Runtime, Settings, system_world};
 use std::future::Future;
@@ -69,6 +69,11 @@ impl Context {
     /// The clock of this machine.
     pub fn clock(&self) -> Arc<dyn Clock> {
         system_world(Arc::clone(&self.points)).clock
+    }
+
+    /// The randomness of this machine.
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
+        system_world(Arc::clone(&self.points)).entropy
     }
 
     /// Bytes that nobody can guess.

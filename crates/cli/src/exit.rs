@@ -119,6 +119,11 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::DoneAgain(_) => {
             means(Exit::Usage, "CM0245", "`--yes` lets it; or begin after them, with another `--from STEP`")
         }
+        Error::UnknownLog(_) => means(
+            Exit::Auth,
+            "CM0310",
+            "name it with `--key KEY`; whoever keeps the log prints it with `comity checkpoint --public-key`",
+        ),
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::NothingToTamper => means(Exit::Failed, "CM0283", "run `comity demo` first"),
         Error::NoProvider(_) => means(
@@ -193,6 +198,10 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
+        RuntimeError::NoEntry { .. } => {
+            means(Exit::Failed, "CM0315", "`comity trace RUN --entries` lists its entries")
+        }
+        RuntimeError::OtherKey { .. } => means(Exit::LedgerBroken, "CM0311", OTHER_KEY),
         RuntimeError::NotReached { .. } => means(
             Exit::Failed,
             "CM0282",
@@ -220,6 +229,12 @@ fn of_gate(error: &GateError) -> Meaning {
         GateError::Store(error) => of_store(error),
         GateError::Ledger(error) => of_ledger(error),
         GateError::Erased(_) => means(Exit::Failed, "CM0304", ERASED),
+        GateError::OtherKey { .. } => means(Exit::LedgerBroken, "CM0311", OTHER_KEY),
+        GateError::Overtaken(_) => means(
+            Exit::Failed,
+            "CM0316",
+            "`comity checkpoint` tries again; nothing that was recorded is lost",
+        ),
         GateError::NoRun(_) => means(
             Exit::Failed,
             "CM0230",
@@ -313,6 +328,11 @@ fn of_ledger(error: &LedgerError) -> Meaning {
         LedgerError::Store(error) => of_store(error),
         LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
         LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
+        LedgerError::Log { .. } => means(Exit::LedgerBroken, "CM0312", BROKEN),
+        LedgerError::Signing { .. } => means(Exit::Failed, "CM0313", DEFECT),
+        LedgerError::Uncovered { .. } => {
+            means(Exit::Failed, "CM0314", "`comity checkpoint` signs what is recorded so far")
+        }
         LedgerError::Keys(error) => of_keys(error),
         LedgerError::Erased { .. } | LedgerError::RunErased => means(Exit::Failed, "CM0304", ERASED),
     }
@@ -336,6 +356,9 @@ fn of_keys(error: &KeyFault) -> Meaning {
         }
     }
 }
+
+const OTHER_KEY: &str = "nothing was signed; put the key back (`--keys DIR`), or find out who changed it: a new key \
+                         cannot vouch for what the old one signed";
 
 const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names the first bad entry";
 

@@ -7,10 +7,11 @@ pub use pin::{known_key, remember_key};
 use crate::error::Error;
 use crate::runtime::Runtime;
 use crate::view::{Depth, Which};
-use comity_core::RunId;
+use comity_core::{Digest, RunId};
 use comity_govern::{Anchored, Error as GateError};
 use comity_ledger::keys::KeyFault;
-use comity_ledger::log::check::{Trust, open};
+pub use comity_ledger::log::check::NotShown;
+use comity_ledger::log::check::{Shown, Trust, check, open, open_by, origin_of};
 use comity_ledger::log::checkpoint::Checkpoint;
 use comity_ledger::log::consistency::Consistency;
 use comity_ledger::log::note::{SecretKey, Verifier};
@@ -148,4 +149,60 @@ impl Runtime {
         }
         pending().await
     }
+}
+
+/// What a file was found to show.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The size of the log at the newest checkpoint it leads to.
+    pub size: u64,
+    /// The size at the older checkpoint, if it is a proof of consistency.
+    pub since: Option<u64>,
+    /// The run, if it is a proof of an entry.
+    pub run: Option<RunId>,
+    /// The entry's place in the run.
+    pub seq: Option<u64>,
+    /// The entry's hash.
+    pub hash: Option<Digest>,
+    /// The entry's body.
+    pub entry: Option<String>,
+}
+
+/// Whether a file begins as a proof does, or is signed as a checkpoint is.
+pub fn is_proof_of_something(text: &str) -> bool {
+    text.starts_with("comity/proof/")
+        || text.starts_with("comity/consistency/")
+        || text.contains("\n\n\u{2014} ")
+}
+
+/// The log that a file says it is about.
+pub fn log_of(text: &str) -> Option<String> {
+    origin_of(text.as_bytes())
+}
+
+/// Checks a proof or a checkpoint by the log's key: with it, each witness has to have signed, and it has to lead to
+/// the checkpoint that was kept elsewhere, if one was.
+pub fn check_file(
+    file: &[u8],
+    key: &Verifier,
+    witnesses: &[Verifier],
+    kept: Option<&[u8]>,
+) -> Result<Checked, NotShown> {
+    let shown = check(file, &Trust { key: key.clone(), witnesses: witnesses.to_vec() })?;
+    if let Some(kept) = kept {
+        shown.leads_to(&open_by(kept, key)?)?;
+    }
+    let none = Checked { size: 0, since: None, run: None, seq: None, hash: None, entry: None };
+    Ok(match shown {
+        Shown::Checkpoint(checkpoint) => Checked { size: checkpoint.head.size, ..none },
+        Shown::Consistent { old, new } => Checked { size: new.head.size, since: Some(old.head.size), ..none },
+        Shown::Entry(proved) => Checked {
+            size: proved.checkpoint.head.size,
+            run: Some(proved.entry.run),
+            seq: Some(proved.seq),
+            hash: Some(proved.hash),
+            entry: String::from_utf8(proved.entry.to_bytes()).ok(),
+            ..none
+        },
+    })
 }

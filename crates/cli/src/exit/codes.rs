@@ -70,4 +70,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0302", "A wrapped key is not as it was written."),
     ("CM0303", "There is no next tenant key."),
     ("CM0304", "The texts were erased."),
+    ("CM0310", "The key of a log is not known here."),
+    ("CM0311", "The key of a log is another one than before."),
+    ("CM0312", "The log is not as it was written."),
+    ("CM0313", "A checkpoint could not be signed."),
+    ("CM0314", "The entry is under no checkpoint yet."),
+    ("CM0315", "The run has no entry at this place."),
+    ("CM0316", "The log is being extended by others without end."),
 ];

@@ -1,7 +1,7 @@
 //! Public keys of logs, as they were first seen on this machine.
 
 use crate::error::Error;
-use crate::keys::{FolderKeys, default_folder};
+use crate::keys::{FolderKeys, default_folder, in_folder};
 use comity_core::Entropy;
 use comity_ledger::Error as LedgerError;
 use comity_ledger::keys::{KeyFault, Keys};
@@ -18,7 +18,7 @@ pub fn spelled(key: &Verifier) -> String {
     key.key().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The key that was first seen for this log, if there is one: in `folder`, or else in the folder of this person.
+/// The key that was first seen for this log, if there is one: below `folder`, or else in the folder of this person.
 pub async fn known_key(
     origin: &str,
     folder: Option<&Path>,
@@ -53,7 +53,7 @@ fn keys_of(
     let Ok(id) = u128::from_str_radix(id, 16) else { return Ok(None) };
     let open = |folder: &Path| FolderKeys::open(folder, Arc::clone(entropy), None);
     let keys: Result<FolderKeys, KeyFault> = match folder {
-        Some(folder) => open(folder),
+        Some(folder) => open(&in_folder(folder, &id.to_be_bytes())),
         None => default_folder(&id.to_be_bytes()).and_then(|folder| open(&folder)),
     };
     Ok(Some(keys.map_err(LedgerError::from)?))
