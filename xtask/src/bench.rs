@@ -3,6 +3,7 @@
 mod condition;
 mod lab;
 mod path;
+mod proofs;
 mod table;
 
 use std::process::ExitCode;
@@ -14,7 +15,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
         match arguments.first().map(String::as_str) {
             Some("path") => path::run(!has("--no-peers"), has("--quick")),
             Some("condition") => condition::run(),
-            _ => Err("usage: cargo xtask bench path [--no-peers] [--quick] | cargo xtask bench condition"
+            Some("proofs") => proofs::run(),
+            _ => Err("usage: cargo xtask bench path [--no-peers] [--quick] | cargo xtask bench condition | cargo xtask bench proofs"
                 .to_owned()),
         };
     match result {

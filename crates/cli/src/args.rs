@@ -120,6 +120,8 @@ pub enum Command {
     Prove(command::prove::Prove),
     /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
+    /// Look after the ledger as a whole
+    Ledger(command::ledger::Ledger),
     /// Check workflow files without running them
     Validate(Validate),
     /// Run four agents under a policy, in two seconds: no key, no files, no network

@@ -17,6 +17,7 @@ mod fmt;
 pub mod forecast;
 pub mod fork;
 pub mod init;
+pub mod ledger;
 pub mod man;
 pub mod prove;
 pub mod replay;
@@ -56,6 +57,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Archive(args) => archive::perform(context, &args),
         Command::Checkpoint(args) => checkpoint::perform(context, &args),
         Command::Prove(args) => prove::perform(context, &args),
+        Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),

@@ -201,7 +201,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoEntry { .. } => {
             means(Exit::Failed, "CM0315", "`comity trace RUN --entries` lists its entries")
         }
-        RuntimeError::OtherKey { .. } => means(Exit::LedgerBroken, "CM0311", OTHER_KEY),
+        RuntimeError::OtherKey { .. } => means(
+            Exit::Auth,
+            "CM0275",
+            "find out who changed the key; until then believe what the first one signed",
+        ),
         RuntimeError::NotReached { .. } => means(
             Exit::Failed,
             "CM0282",
@@ -229,12 +233,6 @@ fn of_gate(error: &GateError) -> Meaning {
         GateError::Store(error) => of_store(error),
         GateError::Ledger(error) => of_ledger(error),
         GateError::Erased(_) => means(Exit::Failed, "CM0304", ERASED),
-        GateError::OtherKey { .. } => means(Exit::LedgerBroken, "CM0311", OTHER_KEY),
-        GateError::Overtaken(_) => means(
-            Exit::Failed,
-            "CM0316",
-            "`comity checkpoint` tries again; nothing that was recorded is lost",
-        ),
         GateError::NoRun(_) => means(
             Exit::Failed,
             "CM0230",
@@ -270,6 +268,10 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
+        GateError::OtherKey { .. } => {
+            means(Exit::Auth, "CM0275", "use the keys that this log was made with: `--keys DIR`, COMITY_KEYS")
+        }
+        GateError::Overtaken(_) => means(Exit::Failed, "CM0276", "give the command again"),
         GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
             means(Exit::Failed, "CM0260", DEFECT)
         }
@@ -328,10 +330,12 @@ fn of_ledger(error: &LedgerError) -> Meaning {
         LedgerError::Store(error) => of_store(error),
         LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
         LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
-        LedgerError::Log { .. } => means(Exit::LedgerBroken, "CM0312", BROKEN),
-        LedgerError::Signing { .. } => means(Exit::Failed, "CM0313", DEFECT),
+        LedgerError::Log { .. } => means(Exit::LedgerBroken, "CM0277", BROKEN),
+        LedgerError::Signing { .. } => {
+            means(Exit::Auth, "CM0278", "mend the key, or say where keys are kept with `--keys DIR`")
+        }
         LedgerError::Uncovered { .. } => {
-            means(Exit::Failed, "CM0314", "`comity checkpoint` signs what is recorded so far")
+            means(Exit::Failed, "CM0273", "`comity checkpoint` makes a checkpoint that covers it")
         }
         LedgerError::Keys(error) => of_keys(error),
         LedgerError::Erased { .. } | LedgerError::RunErased => means(Exit::Failed, "CM0304", ERASED),
@@ -356,9 +360,6 @@ fn of_keys(error: &KeyFault) -> Meaning {
         }
     }
 }
-
-const OTHER_KEY: &str = "nothing was signed; put the key back (`--keys DIR`), or find out who changed it: a new key \
-                         cannot vouch for what the old one signed";
 
 const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names the first bad entry";
 

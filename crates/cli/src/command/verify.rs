@@ -37,7 +37,7 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
     };
     let kept = args.checkpoint.as_ref().map(|path| files::text(path, CHECKPOINT)).transpose()?;
     let report = context.block_on(async {
-        let runtime = context.open(Database::Existing)?.runtime;
+        let runtime = context.open(Database::Read)?.runtime;
         if let Some(run) = only {
             must_exist(&runtime, run).await?;
         }
