@@ -120,6 +120,11 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::DoneAgain(_) => {
             means(Exit::Usage, "CM0245", "`--yes` lets it; or begin after them, with another `--from STEP`")
         }
+        Error::UnknownLog(_) => means(
+            Exit::Auth,
+            "CM0320",
+            "name it with `--key KEY`; whoever keeps the log prints it with `comity checkpoint --public-key`",
+        ),
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::NothingToTamper => means(Exit::Failed, "CM0283", "run `comity demo` first"),
         Error::NoProvider(_) => means(
@@ -201,6 +206,14 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
+        RuntimeError::NoEntry { .. } => {
+            means(Exit::Failed, "CM0321", "`comity trace RUN --entries` lists its entries")
+        }
+        RuntimeError::OtherKey { .. } => means(
+            Exit::Auth,
+            "CM0275",
+            "find out who changed the key; until then believe what the first one signed",
+        ),
         RuntimeError::NotReached { .. } => means(
             Exit::Failed,
             "CM0282",

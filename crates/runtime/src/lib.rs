@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod fork;
 pub mod keys;
+pub mod log;
 mod owner;
 mod pinned;
 mod report;

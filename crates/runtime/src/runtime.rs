@@ -21,8 +21,12 @@ use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
+
+/// How long after something became durable a checkpoint is made of it, while a run is under way.
+const ANCHOR_EVERY: Duration = Duration::from_secs(60);
 
 /// How to open a runtime.
 pub struct Settings {
@@ -106,6 +110,7 @@ pub struct Runtime {
     principal: Principal,
     processes: Arc<Semaphore>,
     adapters: &'static [AdapterKind],
+    anchor_every: Option<Duration>,
 }
 
 impl Runtime {
@@ -132,7 +137,22 @@ impl Runtime {
         let clock = Arc::clone(&world.clock);
         let keys = keys.of(&store, &world.entropy);
         let gate = Gate::new(Vault::new(store, keys), world);
-        Ok(Self { gate, clock, owner, principal, processes: processes(), adapters })
+        let (processes, anchor_every) = (processes(), Some(ANCHOR_EVERY));
+        Ok(Self { gate, clock, owner, principal, processes, adapters, anchor_every })
+    }
+
+    /// The same, but while a run is under way a checkpoint is made so long after something became durable; or, with
+    /// `None`, only when it ends or waits.
+    pub fn anchoring(self, every: Option<Duration>) -> Self {
+        Self { anchor_every: every, ..self }
+    }
+
+    pub(crate) fn anchor_every(&self) -> Option<Duration> {
+        self.anchor_every
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// The gate, for whoever nests steps of their own.
@@ -431,7 +451,10 @@ impl Runtime {
             given: &given,
         };
         let walk = async {
-            let walked = drive.walk().await;
+            let walked = match select(pin!(drive.walk()), pin!(self.keep_anchored())).await {
+                Either::Left((walked, _)) => walked,
+                Either::Right((never, _)) => match never {},
+            };
             runner.fault().map_or(walked, Err)
         };
         let walked = match stop {
@@ -448,6 +471,7 @@ impl Runtime {
         } else {
             run.pause(status).await?;
         }
+        self.anchor().await?;
         Ok(Finished { run: run.id(), status })
     }
 }

@@ -81,4 +81,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0313", "The key is not that of a log."),
     ("CM0314", "A witness has seen another view of the log."),
     ("CM0315", "The newest checkpoint of the log is not as it was written."),
+    ("CM0320", "The key of a log is not known here."),
+    ("CM0321", "The run has no entry at this place."),
 ];
