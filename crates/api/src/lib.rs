@@ -2,10 +2,12 @@
 //!
 //! This room knows how things are spelled, not how they are served. Start with [`Event`].
 
+pub mod attestation;
 mod describe;
 mod event;
 mod forecast;
 mod report;
+pub mod sbom;
 mod view;
 
 pub use describe::{DescribeReport, EdgeInfo, LoopInfo, StepInfo, ToolInfo};

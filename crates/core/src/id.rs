@@ -34,6 +34,11 @@ macro_rules! id {
                 &self.0
             }
 
+            /// Reads the printed form, from bytes that may not even be text.
+            pub fn from_text(text: &[u8]) -> Option<Self> {
+                text.strip_prefix(concat!($prefix, "_").as_bytes()).and_then(decode).map(Self)
+            }
+
             /// Reads sixteen stored bytes; any other length is `None`.
             pub fn from_slice(bytes: &[u8]) -> Option<Self> {
                 bytes.try_into().ok().map(Self)
@@ -57,9 +62,7 @@ macro_rules! id {
             type Err = BadId;
 
             fn from_str(text: &str) -> Result<Self, BadId> {
-                text.strip_prefix(concat!($prefix, "_"))
-                    .and_then(decode)
-                    .map(Self)
+                Self::from_text(text.as_bytes())
                     .ok_or_else(|| BadId { text: text.to_owned(), what: $what, prefix: $prefix })
             }
         }
@@ -157,19 +160,26 @@ fn encode(bytes: [u8; 16]) -> String {
         .collect()
 }
 
-fn decode(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 26 {
-        return None;
+/// What a character stands for; more than 31 for anything that is not in the alphabet.
+const VALUES: [u8; 256] = {
+    let (mut values, mut place) = ([u8::MAX; 256], 0);
+    while place < ALPHABET.len() {
+        values[ALPHABET[place] as usize] = place as u8;
+        place += 1;
     }
-    let mut number = 0u128;
-    for character in text.bytes() {
-        let value = ALPHABET.iter().position(|known| *known == character)?;
-        if number >> 123 != 0 {
-            return None;
-        }
-        number = number << 5 | value as u128;
+    values
+};
+
+fn decode(text: &[u8]) -> Option<[u8; 16]> {
+    let text: &[u8; 26] = text.try_into().ok()?;
+    let (mut number, mut wrong) = (0u128, 0);
+    for character in text {
+        let value = VALUES.get(usize::from(*character)).copied().unwrap_or(u8::MAX);
+        wrong |= value;
+        number = number << 5 | u128::from(value & 31);
     }
-    Some(number.to_be_bytes())
+    // Of 130 bits, the first two have to be zero.
+    (wrong < 32 && *text.first()? < b'8').then(|| number.to_be_bytes())
 }
 
 #[cfg(test)]

@@ -14,6 +14,11 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
+            /// Whether the text can be such a name.
+            pub fn is_name(text: &str) -> bool {
+                well_formed(text)
+            }
+
             /// The name itself.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -3,6 +3,10 @@
 //! A header of ids, enums, integers and digests; every text is a payload. Fields stand in the order of
 //! RFC 8785, so that plain serialisation is canonical (a test proves the bytes equal).
 
+mod glance;
+
+pub use glance::Glance;
+
 use crate::payload::Commitments;
 use comity_core::{
     Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
@@ -285,6 +289,9 @@ impl Entry {
 
     /// Reads bytes that [`Entry::to_bytes`] wrote; anything else, even if it means the same, is an error.
     pub fn from_bytes(body: &[u8]) -> Result<Self, String> {
+        if let Some(entry) = Glance::read(body).and_then(Glance::entry) {
+            return Ok(entry);
+        }
         let entry: Self = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         if entry.v != VERSION {
             return Err(format!("its format is version {}, and this build knows version {VERSION}", entry.v));

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod chain;
+pub mod dsse;
 pub mod entry;
 mod error;
 pub mod log;

@@ -59,8 +59,12 @@ impl Bundle {
 
     /// Whether a model is asked anywhere in it.
     pub fn has_agents(&self) -> bool {
-        let plans = std::iter::once(&self.root).chain(self.inner.values().map(|inner| &inner.plan));
-        plans.flat_map(|plan| plan.steps()).any(|step| step.kind.step == StepKind::AgentTurn)
+        self.plans().flat_map(|plan| plan.steps()).any(|step| step.kind.step == StepKind::AgentTurn)
+    }
+
+    /// Every plan in it, the one that was asked for first.
+    pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
+        std::iter::once(&self.root).chain(self.inner.values().map(|inner| &inner.plan))
     }
 
     /// The sources of the files that are named, by path.

@@ -62,7 +62,7 @@ impl Runtime {
 }
 
 /// A run's events, folded into how its steps stand.
-struct Fold {
+pub(crate) struct Fold {
     plan: Arc<Plan>,
     events: Events,
     steps: Vec<StepReport>,
@@ -75,7 +75,8 @@ struct Fold {
 }
 
 impl Fold {
-    fn new(plan: Arc<Plan>) -> Self {
+    /// Of a run of this plan.
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
         let pending = |step: &comity_flow::StepPlan| StepReport {
             step: step.name.to_string(),
             status: "pending".to_owned(),
@@ -98,7 +99,8 @@ impl Fold {
         }
     }
 
-    fn add(&mut self, record: &Record) -> Result<(), comity_ledger::Error> {
+    /// Takes an entry in.
+    pub(crate) fn add(&mut self, record: &Record) -> Result<(), comity_ledger::Error> {
         let Some(event) = self.events.read(record)? else { return Ok(()) };
         let Some(step) = record.entry.step.as_ref() else { return Ok(()) };
         // A try that may be made again asks nobody.
@@ -162,7 +164,7 @@ impl Fold {
 
     /// What the terminal steps produced: one output as it is, several by step name. When the workflow went
     /// past all of them, what the settled steps produced that led nowhere.
-    fn output(&self) -> Value {
+    pub(crate) fn output(&self) -> Value {
         let is = |step: &usize, status: &str| self.steps.get(*step).is_some_and(|step| step.status == status);
         let passed = self.plan.terminal().iter().all(|step| {
             let why = self.steps.get(*step).and_then(|step| step.reason.as_deref());

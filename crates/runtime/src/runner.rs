@@ -1,7 +1,10 @@
 //! How a plan's steps are done: by the adapters of this build, or by walking another plan.
 
+mod called;
 mod doer;
 mod toolbox;
+
+pub(crate) use called::{Called, called};
 
 use crate::bundle::Bundle;
 use crate::error::Error;

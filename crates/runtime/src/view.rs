@@ -3,13 +3,17 @@
 
 mod account;
 mod at;
+mod attest;
 mod entries;
+mod evidence;
 mod facts;
 mod follow;
 mod forecast;
 mod runs;
+mod sbom;
 mod story;
 
+pub use attest::Attestation;
 pub use entries::Rows;
 pub use follow::{Patience, Until};
 pub use forecast::forecast;

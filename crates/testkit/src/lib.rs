@@ -8,6 +8,7 @@ pub mod fixture;
 pub mod flows;
 pub mod fuzz;
 pub mod house;
+pub mod python;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -1,7 +1,47 @@
 use super::*;
 use proptest::prelude::*;
 
-fn full(text: &str, number: u64) -> Entry {
+/// Every kind of entry.
+pub const KINDS: [EntryKind; 21] = [
+    EntryKind::Opened,
+    EntryKind::Resumed,
+    EntryKind::Admitted,
+    EntryKind::Denied,
+    EntryKind::Held,
+    EntryKind::Approved,
+    EntryKind::Rejected,
+    EntryKind::Expired,
+    EntryKind::Settled,
+    EntryKind::Failed,
+    EntryKind::Cancelled,
+    EntryKind::Unknown,
+    EntryKind::Happened,
+    EntryKind::NotHappened,
+    EntryKind::Abandoned,
+    EntryKind::Skipped,
+    EntryKind::Scheduled,
+    EntryKind::Suspended,
+    EntryKind::Defect,
+    EntryKind::Paused,
+    EntryKind::Closed,
+];
+
+/// Every kind of step.
+pub const STEP_KINDS: [StepKind; 10] = [
+    StepKind::AgentTurn,
+    StepKind::ModelCall,
+    StepKind::ToolCall,
+    StepKind::HumanDecision,
+    StepKind::Lease,
+    StepKind::Send,
+    StepKind::Invoke,
+    StepKind::Round,
+    StepKind::Workflow,
+    StepKind::Timer,
+];
+
+/// An entry with every member.
+pub fn full(text: &str, number: u64) -> Entry {
     let mut entry = Entry::new(
         EntryKind::Admitted,
         RunId::from_bytes([7; 16]),

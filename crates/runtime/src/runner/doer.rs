@@ -116,7 +116,7 @@ pub(super) fn needs_turn(kind: &str) -> bool {
 }
 
 /// Names how a step is done: a resumed step that is done another way is not the same act.
-fn contract(step: &StepPlan, source: Option<Digest>) -> Digest {
+pub(super) fn contract(step: &StepPlan, source: Option<Digest>) -> Digest {
     let config = Value::Object(step.config.clone()).to_string();
     let facts = [step.risk.level(), u8::from(step.idempotent)];
     let price = step.price.micros().to_be_bytes();

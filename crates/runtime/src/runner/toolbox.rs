@@ -78,7 +78,7 @@ impl Tool {
 }
 
 /// Names how a tool is called.
-fn contract(plan: &ToolPlan) -> Digest {
+pub(super) fn contract(plan: &ToolPlan) -> Digest {
     let config = Value::Object(plan.config.clone()).to_string();
     let facts = [plan.risk.level(), u8::from(plan.idempotent)];
     let (name, kind) = (plan.name.as_bytes(), plan.kind.name.as_bytes());

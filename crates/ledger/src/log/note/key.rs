@@ -106,6 +106,11 @@ impl Verifier {
         self.key.as_bytes()
     }
 
+    /// Whether it signed these very bytes, which are no note; a witness's key never did.
+    pub fn signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        self.kind == Kind::Ed25519 && self.fits(bytes, signature)
+    }
+
     /// Whether it signed `text`; if it did, the time a cosignature says.
     pub(super) fn verify(&self, text: &[u8], signature: &[u8]) -> Option<Option<u64>> {
         match self.kind {
