@@ -18,6 +18,8 @@ mod pulse;
 mod read;
 mod rows;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod write;
 
@@ -125,7 +127,8 @@ impl Postgres {
         self.inner.queue.push(commit)
     }
 
-    /// Counts batches made durable, by this process and as far as is known by others; changes after each one.
+    /// Counts batches that this process made durable. Changes after each one, and when another process may have
+    /// made one.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.inner.pulse.wanted.notify_one();
         self.inner.commits.clone()

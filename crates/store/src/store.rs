@@ -165,7 +165,8 @@ impl Store {
         }
     }
 
-    /// Counts batches made durable; changes after each one.
+    /// Counts batches that this process made durable. Changes after each one; on a server also when another process
+    /// may have made one.
     pub fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
         on_each!(self, backend => backend.commits())
     }

@@ -8,6 +8,7 @@ use crate::commit::{Commit, Named};
 use comity_core::Tenant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 /// The rows that a batch names, each once, in the order they are locked in.
@@ -62,11 +63,12 @@ pub async fn load_cells(
 ) -> Result<(), Unread> {
     let names = Names::of(jobs);
     let tenants = names.tenants.iter().map(|tenant| tenant.as_str()).collect::<Vec<_>>().join(",");
+    let tenants: [&(dyn ToSql + Sync); 1] = [&tenants];
     let breakers = names.breakers.keys().map(|(tenant, endpoint)| (tenant.as_str(), *endpoint));
     let pins = names.pins.iter().map(|(tenant, name)| (tenant.as_str(), *name));
     let (_, _, runs, logs, accounts, approvals, breakers, subjects, pins) = tokio::try_join!(biased;
         client.batch_execute("BEGIN"),
-        client.query(&s.tenants, &[&tenants]),
+        client.query(&s.tenants, &tenants),
         load(client, &s.runs, keys(&names.runs)),
         load_logs(client, s, &names.logs),
         load(client, &s.accounts, keys(&names.accounts)),

@@ -46,7 +46,8 @@ impl Postgres {
 
     pub async fn log(&self, tenant: &Tenant) -> Result<LogCell, Error> {
         let sql = "SELECT size, hashes FROM logs WHERE tenant = $1";
-        let values = [value(&tenant.as_str(), Type::TEXT)];
+        let whose = tenant.as_str();
+        let values = [value(&whose, Type::TEXT)];
         Ok(self.one(Sees::Tenant(tenant), sql, &values, codec::log).await?.unwrap_or_default())
     }
 
@@ -85,7 +86,8 @@ impl Postgres {
 
     pub async fn last_leaf(&self, run: &RunCell) -> Result<Option<LeafRow>, Error> {
         let sql = leaves!("WHERE l.run = $1 AND l.tenant = $2 ORDER BY l.size DESC LIMIT 1");
-        let values = [value(&run.key, Type::INT8), value(&run.tenant.as_str(), Type::TEXT)];
+        let whose = run.tenant.as_str();
+        let values = [value(&run.key, Type::INT8), value(&whose, Type::TEXT)];
         self.one(Sees::Tenant(&run.tenant), sql, &values, leaf).await
     }
 

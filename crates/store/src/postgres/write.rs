@@ -2,7 +2,7 @@
 
 use super::connect::{Purpose, Server, within};
 use super::load::load_cells;
-use Pulse;
+use super::pulse::Pulse;
 use super::rows::{There, write};
 use super::sql::Statements;
 use super::{codec, fail};
