@@ -1,5 +1,6 @@
 //! What happens in a run, one object a line.
 
+use crate::report::Origin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,6 +43,9 @@ pub struct Event {
     /// How long the step took, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// The entry of another run that a forked run, or a result that was taken over, goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Where the run stands, when it starts, pauses or finishes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -67,6 +71,7 @@ impl Event {
             approval: None,
             cost_usd: None,
             duration_ms: None,
+            origin: None,
             status: None,
             output: None,
         }
@@ -81,7 +86,7 @@ pub enum EventKind {
     RunStarted,
     /// A step was admitted.
     StepStarted,
-    /// A step ended with a result.
+    /// A step ended with a result, or one was taken over from another run.
     StepSettled,
     /// A step was refused, or rejected by a person.
     StepDenied,

@@ -14,7 +14,7 @@ pub use describe::{DescribeReport, EdgeInfo, LoopInfo, StepInfo, ToolInfo};
 pub use event::{Event, EventKind};
 pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
 pub use report::{
-    ApprovalInfo, Check, ErrorReport, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
+    ApprovalInfo, Check, ErrorReport, Origin, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
     VerifyReport, usd,
 };
 pub use view::{

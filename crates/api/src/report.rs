@@ -76,6 +76,20 @@ pub struct ApprovalInfo {
     pub expires_ms: Option<u64>,
 }
 
+/// An entry of another run, which a forked run or a result that was taken over goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The other run.
+    pub run_id: String,
+    /// The entry's place in its chain.
+    pub seq: u64,
+    /// The entry's hash.
+    pub hash: String,
+    /// Who put something else in the result's place, if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_by: Option<String>,
+}
+
 /// One run in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -96,6 +110,9 @@ pub struct RunSummary {
     /// Who works on it, if anybody does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The run that it was forked from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<String>,
     /// Steps it has taken, nested ones included.
     #[serde(default)]
     pub steps: u64,
@@ -133,6 +150,9 @@ pub struct TraceRow {
     /// What was booked, in US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
+    /// The entry of another run that it goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Its hash.
     pub hash: String,
     /// The hash of the entry before it; zeros for the first.

@@ -1,6 +1,6 @@
 //! A run step by step, and as it stood at one of its steps.
 
-use crate::report::{Check, TraceRow};
+use crate::report::{Check, Origin, TraceRow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,6 +15,12 @@ pub struct RunView {
     pub name: String,
     /// The workflow file, as it was named when the run began.
     pub file: String,
+    /// The last entry of the run that it was forked from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<Origin>,
+    /// From which step on it was done anew, if it was forked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_at: Option<String>,
     /// When it was opened, in milliseconds since 1970.
     pub opened_ms: u64,
     /// When it last changed, in milliseconds since 1970.
@@ -50,6 +56,9 @@ pub struct StepView {
     pub attempt: u32,
     /// settled, failed, denied, skipped, held, approved, scheduled, suspended, unknown, running or pending.
     pub status: String,
+    /// Where its result was taken over from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Why, as a stable code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -144,7 +153,7 @@ pub struct AtView {
     pub pass: u32,
     /// Which try.
     pub attempt: u32,
-    /// What was decided there: admitted, held, denied or skipped.
+    /// What was decided there: admitted, held, denied, skipped, or reused: taken over from another run.
     pub decision: String,
     /// The entry that says so, by its place in the chain.
     pub seq: u64,

@@ -81,6 +81,8 @@ pub enum Command {
     Run(Run),
     /// Go on with a run, after answering what it asks
     Resume(Resume),
+    /// Go back to a step of a run, in a new run
+    Fork(command::fork::Fork),
     /// Answer a held step, without going on
     Approve(Approve),
     /// List the newest runs

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod explain;
 mod fmt;
 pub mod forecast;
+pub mod fork;
 pub mod init;
 pub mod man;
 pub mod replay;
@@ -32,6 +33,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
     match command {
         Command::Run(args) => run::perform(context, args),
         Command::Resume(args) => resume::perform(context, args),
+        Command::Fork(args) => fork::perform(context, args),
         Command::Approve(args) => approve::perform(context, &args),
         Command::Runs(args) => runs::perform(context, &args),
         Command::Trace(args) => trace::perform(context, &args),

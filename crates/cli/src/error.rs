@@ -60,6 +60,9 @@ pub enum Error {
     /// There is no database yet.
     #[error("there is no database at `{}`", .0.display())]
     NoDatabase(PathBuf),
+    /// Steps would be done again that may do harm, and nobody said that they may.
+    #[error("the fork does again what may do harm when it is done twice: {}", .0.join(", "))]
+    DoneAgain(Vec<String>),
     /// There is no run in the database.
     #[error("there is no run yet")]
     NoRuns,

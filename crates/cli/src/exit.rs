@@ -109,6 +109,9 @@ pub fn meaning(error: &Error) -> Meaning {
             "CM0210",
             "`comity run FLOW` makes one; name another with `--db PATH` or COMITY_DB",
         ),
+        Error::DoneAgain(_) => {
+            means(Exit::Usage, "CM0245", "`--yes` lets it; or begin after them, with another `--from STEP`")
+        }
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::NothingToTamper => means(Exit::Failed, "CM0283", "run `comity demo` first"),
         Error::NoProvider(_) => means(
@@ -182,6 +185,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "CM0282",
             "`comity trace RUN` shows how far it came; `comity watch RUN` follows it",
         ),
+        RuntimeError::Unforkable { .. } => means(
+            Exit::Failed,
+            "CM0244",
+            "`comity trace RUN` lists its steps, and which of them have a result",
+        ),
         RuntimeError::NothingHeld(_) => {
             means(Exit::Failed, "CM0234", "`comity resume RUN` goes on with it; `comity trace RUN` shows it")
         }
@@ -216,6 +224,11 @@ fn of_gate(error: &GateError) -> Meaning {
             Exit::Failed,
             "CM0239",
             "a step before it gave another result than was recorded; start a new run",
+        ),
+        GateError::Origin { .. } => means(
+            Exit::Failed,
+            "CM0243",
+            "put that run back as it was, then `comity resume RUN`; or fork another run",
         ),
         GateError::NoApproval(_) => {
             means(Exit::Failed, "CM0240", "take the id that the held step printed, or name the run")

@@ -32,7 +32,7 @@ pub fn request(flow: &Path, task: String) -> Result<Request, Error> {
 }
 
 /// The trace that this program was called from within, as its environment says. What is no trace is none.
-fn trace() -> Option<TraceContext> {
+pub fn trace() -> Option<TraceContext> {
     std::env::var("TRACEPARENT").ok().as_deref().and_then(TraceContext::parse)
 }
 

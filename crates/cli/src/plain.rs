@@ -40,6 +40,7 @@ pub fn word(event: &Event) -> &str {
     match event.kind {
         EventKind::RunStarted | EventKind::StepStarted => "running",
         EventKind::RunFinished => event.status.as_deref().unwrap_or("finished"),
+        EventKind::StepSettled if event.origin.is_some() => "reused",
         EventKind::StepSettled => "settled",
         EventKind::StepDenied => "denied",
         EventKind::StepHeld => "held",
@@ -62,7 +63,8 @@ fn facts(event: &Event) -> String {
         Some(subject),
         attempt,
         event.duration_ms.map(seconds),
-        event.cost_usd.map(money),
+        event.cost_usd.filter(|_| event.origin.is_none()).map(money),
+        event.origin.as_ref().map(|origin| format!("from {}", origin.run_id)),
         event.reason.clone(),
         message,
     ];

@@ -197,7 +197,7 @@ impl Printer {
 /// What a status of a step or a run is painted in.
 pub fn tone(status: &str) -> Tone {
     match status {
-        "settled" | "completed" | "approved" => Tone::Good,
+        "settled" | "reused" | "completed" | "approved" => Tone::Good,
         "denied" | "failed" | "exhausted" => Tone::Bad,
         "held" | "unknown" | "waiting" | "interrupted" | "suspended" => Tone::Asking,
         "running" | "scheduled" => Tone::Busy,
@@ -208,7 +208,7 @@ pub fn tone(status: &str) -> Tone {
 /// A mark that says the same as a status, where there is no room or no colour for more.
 pub fn symbol(status: &str) -> &'static str {
     match status {
-        "settled" | "completed" => "✓",
+        "settled" | "reused" | "completed" => "✓",
         "approved" => "+",
         "running" => "●",
         "held" | "waiting" => "?",

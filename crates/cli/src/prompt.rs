@@ -106,6 +106,14 @@ impl Approver for Prompt<'_> {
     }
 }
 
+/// Asks whether to go on. Only a clear yes is one; the end of stdin is none.
+pub async fn confirmed(printer: &Printer) -> bool {
+    let label = printer.paint(Stream::Err, Tone::Asking, "go on?");
+    printer.note(&format!("{label} [y/n]: "));
+    let line = read_line().await.unwrap_or_default();
+    matches!(understand(&line), Reply::Ruled(Ruling::Approve, _))
+}
+
 /// One line of stdin; `None` at its end.
 ///
 /// The thread that waits for it cannot be called off and is never joined: it holds nothing, and the end of the

@@ -14,7 +14,7 @@ use crate::summary;
 use comity_api::RunReport;
 use comity_core::RunId;
 use comity_runtime::view::{Patience, Until};
-use comity_runtime::{Answer, Approver, Finished, Hooks, Request, RunStatus};
+use comity_runtime::{Answer, Approver, Finished, Fork, Hooks, Request, RunStatus};
 use std::io::IsTerminal;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub enum Work {
     /// A new run.
     Start(Request),
+    /// A new run that goes on from another one.
+    Fork(Box<Fork>),
     /// A run that waits or was stopped.
     Resume(RunId),
     /// A run that waits to be told how a step ended.
@@ -40,7 +42,7 @@ pub enum Work {
 impl Work {
     fn run(&self) -> Option<RunId> {
         match self {
-            Self::Start(_) => None,
+            Self::Start(_) | Self::Fork(_) => None,
             Self::Resume(run) | Self::Answer { run, .. } => Some(*run),
         }
     }
@@ -132,6 +134,7 @@ impl<'c> Session<'c> {
         let runtime = &self.opened.runtime;
         Ok(match work {
             Work::Start(request) => runtime.start(request, hooks).await?,
+            Work::Fork(fork) => runtime.fork(*fork, hooks).await?,
             Work::Resume(run) => runtime.resume(run, hooks).await?,
             Work::Answer { run, step, answer, comment } => {
                 runtime.resume_with_answer(run, &step, &answer, &comment, hooks).await?
@@ -161,7 +164,7 @@ impl<'c> Session<'c> {
     }
 
     /// Whether there is somebody to ask.
-    fn may_ask(&self) -> bool {
+    pub fn may_ask(&self) -> bool {
         !self.context.globals.no_input
             && self.context.printer.format() == Format::Text
             && std::io::stdin().is_terminal()

@@ -51,6 +51,8 @@ reasons! {
     EffectTimeout = "effect.timeout",
     /// Nobody saw how the effect ended.
     EffectUnknown = "effect.unknown",
+    /// A person replaced what was recorded.
+    Edited = "edited",
     /// The input is larger than the policy allows.
     InputSize = "input.size",
     /// The act's risk tier is above what the policy allows.

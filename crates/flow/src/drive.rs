@@ -72,6 +72,13 @@ pub struct Walked {
     pub output: Value,
 }
 
+/// What a forked run goes on from. Which results it takes over, the run knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Inherited<'a> {
+    /// What the run that it was forked from was about: steps whose results are taken over keep to it.
+    pub task: &'a str,
+}
+
 /// One walk of one plan.
 pub struct Drive<'a> {
     /// The gate.
@@ -88,6 +95,8 @@ pub struct Drive<'a> {
     pub clock: &'a dyn Clock,
     /// What the run is about.
     pub task: &'a str,
+    /// What the run goes on from, if it was forked.
+    pub inherited: Option<Inherited<'a>>,
     /// What steps that wait for nothing are given as context: empty, but in a workflow within a workflow.
     pub given: &'a Map<String, Value>,
 }
@@ -100,6 +109,11 @@ impl Drive<'_> {
     /// [`RunVerdict::Waiting`], and the same walk goes on when it is asked for again.
     pub async fn walk(&self) -> Result<Walked, Error> {
         walk::Walk::new(self).finish().await
+    }
+
+    /// What a step is about: the run's task, unless its result was taken over.
+    fn task(&self, reused: bool) -> &str {
+        self.inherited.filter(|_| reused).map_or(self.task, |inherited| inherited.task)
     }
 
     /// Whether the walk is a step of another.

@@ -11,6 +11,7 @@ mod facts;
 mod file;
 mod findings;
 pub mod forecast;
+pub mod fork;
 mod format;
 mod json_schema;
 pub mod kinds;
@@ -28,7 +29,7 @@ mod yaml;
 
 pub use condition::{BadCondition, Condition, Undecided};
 pub use diagnostic::{CODES, Code, Diagnostic, Invalid, Severity, render};
-pub use drive::{Approver, Drive, Question, StepRunner, Walked};
+pub use drive::{Approver, Drive, Inherited, Question, StepRunner, Walked};
 pub use forecast::{Forecast, StepForecast, forecast, runs_at_most};
 pub use format::format;
 pub use json_schema::json_schema;

@@ -224,7 +224,7 @@ impl Gate {
         Ok(self.entry_at(run, seq).await?.words(Slot::Note)?)
     }
 
-    async fn recorded_output(&self, run: &Run, seq: u64) -> Result<Outcome, Error> {
+    pub(crate) async fn recorded_output(&self, run: &Run, seq: u64) -> Result<Outcome, Error> {
         let record = self.entry_at(run, seq).await?;
         let text = record.text(Slot::Output)?.unwrap_or_default();
         let bad = |error: serde_json::Error| comity_ledger::Error::BadEntry { seq, why: error.to_string() };
@@ -235,7 +235,7 @@ impl Gate {
     }
 
     /// Errors unless the step is asked for with the very input, and done in the very way, of before.
-    async fn same_act(&self, run: &Run, step: &Step, past: &Past) -> Result<(), Error> {
+    pub(crate) async fn same_act(&self, run: &Run, step: &Step, past: &Past) -> Result<(), Error> {
         if past.contract != step.contract {
             return Err(Error::Changed { step: step.id, what: "another contract" });
         }

@@ -47,6 +47,14 @@ pub enum Error {
         /// What differs.
         what: &'static str,
     },
+    /// A result that is to be taken over from another run is not there as it was.
+    #[error("run `{run}`, from which this one was forked, {what}")]
+    Origin {
+        /// The other run.
+        run: RunId,
+        /// What is the matter with it.
+        what: String,
+    },
     /// There is no such approval.
     #[error("there is no approval `{0}`")]
     NoApproval(ApprovalId),

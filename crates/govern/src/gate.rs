@@ -58,7 +58,7 @@ impl Gate {
 
     /// Opens a run: its accounts, and its first entry with everything pinned.
     pub async fn open(&self, opening: Opening) -> Result<Arc<Run>, Error> {
-        let Opening { principal, owner, policy, source, setup } = opening;
+        let Opening { principal, owner, policy, source, setup, origin } = opening;
         let world = &self.inner.world;
         let mut random = [0u8; 10];
         world.entropy.fill(&mut random);
@@ -68,6 +68,7 @@ impl Gate {
         let mut entry = entry(EntryKind::Opened, id, &principal, now);
         entry.policy = Some(policy.digest());
         entry.caps = Some(policy.caps());
+        entry.origin = origin;
         entry.status = Some(RunStatus::Running);
         let texts = [(Slot::Source, &source[..]), (Slot::Policy, &policy.to_json()), (Slot::Setup, &setup)];
         let ops = vec![

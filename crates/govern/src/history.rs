@@ -40,6 +40,8 @@ pub struct Past {
     pub cleared: bool,
     /// How often it has failed.
     pub failures: u32,
+    /// Whether its result was taken over from another run.
+    pub reused: bool,
 }
 
 impl Past {
@@ -62,6 +64,7 @@ impl Past {
             }
             EntryKind::Scheduled if planted(Defect::ForgottenMoment) => {}
             EntryKind::Scheduled => self.due = entry.expires.map(Timestamp::from_millis),
+            EntryKind::Reused => self.reused = true,
             EntryKind::Admitted => {
                 self.due = None;
                 // A step that is gone on with keeps the yes it had.
@@ -90,6 +93,7 @@ impl Past {
             due: None,
             cleared: false,
             failures: 0,
+            reused: false,
         }
     }
 }
@@ -203,7 +207,7 @@ impl History {
             EntryKind::Admitted => PastState::Open,
             EntryKind::Held => entry.approval.map_or(PastState::Open, PastState::Held),
             EntryKind::Denied | EntryKind::Rejected | EntryKind::Expired => PastState::Denied(reason, seq),
-            EntryKind::Settled | EntryKind::Happened => PastState::Settled(seq),
+            EntryKind::Settled | EntryKind::Happened | EntryKind::Reused => PastState::Settled(seq),
             EntryKind::Failed | EntryKind::Abandoned => PastState::Failed(reason, seq),
             EntryKind::Skipped => PastState::Skipped(reason, seq),
             EntryKind::Cancelled | EntryKind::NotHappened => PastState::Retry,

@@ -5,12 +5,13 @@ use crate::gate::Inner;
 use crate::history::{History, Past, PastState, count_done};
 use crate::outcome::{Approval, Asked};
 use crate::policy::Policy;
+use crate::reuse::Legacy;
 use crate::scope::Rules;
 use comity_core::{
     Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
     TraceContext, Unit,
 };
-use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
+use comity_ledger::{Entry, EntryKind, Origin, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
@@ -33,6 +34,8 @@ pub struct Opening {
     pub source: Vec<u8>,
     /// Whatever else the composition root must find again on resume.
     pub setup: Vec<u8>,
+    /// The last entry of the run that it was forked from, if it was.
+    pub origin: Option<Origin>,
 }
 
 /// One run in this process. Commits made through it carry its epoch.
@@ -57,6 +60,8 @@ pub struct Run {
     turns: Turns,
     /// The trace it belongs to, if it was called from within one.
     trace: OnceLock<TraceContext>,
+    /// What it may take over from the run it was forked from, if it was.
+    pub(crate) legacy: OnceLock<Legacy>,
 }
 
 #[derive(Default)]
@@ -135,6 +140,7 @@ impl Run {
             flushing: tokio::sync::Semaphore::new(1),
             turns: Turns::default(),
             trace: OnceLock::new(),
+            legacy: OnceLock::new(),
         }
     }
 
@@ -394,6 +400,11 @@ impl Run {
         self.state().pending.push_back(Owed { ticket, step: Some(step) });
     }
 
+    /// How many commits are queued and not known to be durable.
+    pub(crate) fn owed(&self) -> usize {
+        self.state().pending.len()
+    }
+
     /// Takes note of where a step's end is recorded.
     pub(crate) fn recorded(&self, step: StepId, receipt: &Receipt) {
         self.state().recorded(step, receipt);
@@ -519,6 +530,10 @@ impl State {
     fn recorded(&mut self, step: StepId, receipt: &Receipt) {
         if let (Some(past), Some((seq, _))) = (self.steps.get_mut(&step), receipt.entries.first()) {
             past.state = past.state.at(*seq);
+            if past.reused {
+                // One entry has its act and its result.
+                past.act = *seq;
+            }
         }
     }
 }

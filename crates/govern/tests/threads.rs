@@ -56,6 +56,7 @@ fn opening() -> Opening {
         policy: Policy { budget_usd: MicroUsd::new(CAP), max_steps: 1_000, ..Policy::default() },
         source: Vec::new(),
         setup: Vec::new(),
+        origin: None,
     }
 }
 

@@ -39,6 +39,8 @@ pub enum EntryKind {
     Expired,
     /// A step ended, and this is what it produced and cost.
     Settled,
+    /// What a step of another run produced is taken over; nothing was done.
+    Reused,
     /// A step ended, and failed.
     Failed,
     /// A step's caller went away before it began.
@@ -180,6 +182,18 @@ impl StepRef {
     }
 }
 
+/// An entry of another run of the same tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Its hash.
+    pub entry: Digest,
+    /// The run it stands in.
+    pub run: RunId,
+    /// Its place in that run's chain.
+    pub seq: u64,
+}
+
 /// One entry. Amounts are differences: an account's balance is their sum over all entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -205,6 +219,9 @@ pub struct Entry {
     pub kind: EntryKind,
     /// Division of the tenant.
     pub namespace: Namespace,
+    /// The entry of another run that it goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Set aside for a nested step out of its parent's reserve; no account changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Amounts>,
@@ -261,6 +278,7 @@ impl Entry {
             hold: None,
             kind,
             namespace,
+            origin: None,
             part: None,
             payloads: Commitments::default(),
             policy: None,

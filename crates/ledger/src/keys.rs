@@ -9,25 +9,11 @@ mod tenant;
 pub use memory::MemoryKeys;
 pub use tenant::TenantKey;
 
+pub use comity_store::KeyId;
+
 use comity_core::{BoxFuture, Tenant};
 use std::fmt;
 use zeroize::Zeroizing;
-
-/// Names a tenant key: the first eight bytes of a digest of it, or whatever its keeper calls it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(pub [u8; 8]);
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// Thirty-two bytes that are overwritten when they are dropped, and never printed.
 #[derive(Clone, PartialEq, Eq)]

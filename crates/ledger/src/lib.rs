@@ -10,15 +10,16 @@ pub mod chain;
 pub mod dsse;
 pub mod entry;
 mod error;
-pub mod log;
 pub mod keys;
+pub mod log;
 pub mod payload;
 mod record;
 pub mod seal;
+pub mod vault;
 pub mod verify;
 
 pub use chain::link;
-pub use entry::{CheckMark, Entry, EntryKind, RunStatus, StepRef, Verdict};
+pub use entry::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, Verdict};
 pub use error::Error;
 pub use payload::Slot;
 pub use record::{Record, read, read_one, read_page};

@@ -1,7 +1,8 @@
 //! A tenant's log: one Merkle tree over how far each of its runs had come, and what is proved by it.
 //!
-//! Pure functions of bytes. Start with [`merkle`], then [`leaf`], [`checkpoint`], [`note`] and [`proof`].
+//! Pure functions of bytes. Start with [`merkle`], then [`leaf`], [`checkpoint`], [`note`], [`proof`] and [`check`].
 
+pub mod check;
 pub mod checkpoint;
 pub mod consistency;
 pub mod leaf;

@@ -2,7 +2,8 @@
 //!
 //! Checked: every column of entries and payloads; of runs their key, id, tenant, namespace, epoch, status,
 //! length and head; of accounts their tenant, what is held, what is spent, and whether they are frozen, and
-//! of a run's account its caps; of approvals their state, step, expiry and the entry that asked.
+//! of a run's account its caps; of entries that go back to another run, that the entry there has the hash they name
+//! (if that run is there); of approvals their state, step, expiry and the entry that asked.
 //!
 //! Not checked, because no entry says it: a run's owner and the times of its row; an account's label, and
 //! the caps of accounts above the runs'; an approval's tenant and binding (whoever consumes an approval recomputes the binding); breakers;
@@ -19,7 +20,7 @@ mod balance;
 
 use crate::account;
 use crate::chain::link;
-use crate::entry::{Entry, EntryKind, RunStatus};
+use crate::entry::{Entry, EntryKind, Origin, RunStatus};
 use crate::error::Error;
 use crate::payload::{self, Slot};
 use balance::{Balances, RunBalance};
@@ -171,6 +172,8 @@ struct Walk<'r> {
     status: RunStatus,
     balance: RunBalance,
     approvals: HashMap<ApprovalId, Asked>,
+    /// Entries of this page that go back to another run, by their place.
+    origins: Vec<(u64, Origin)>,
 }
 
 /// What a run's entries say of one approval.
@@ -196,6 +199,7 @@ async fn verify_run(
         status: RunStatus::Running,
         balance: RunBalance::default(),
         approvals: HashMap::new(),
+        origins: Vec::new(),
     };
     loop {
         let mut verdict = Ok(());
@@ -208,6 +212,7 @@ async fn verify_run(
             })
             .await?;
         verdict?;
+        walk.follow_origins(store).await?;
         if read == 0 {
             break;
         }
@@ -254,6 +259,7 @@ impl Walk<'_> {
         self.columns(stored, &entry)?;
         self.payloads(stored, &entry)?;
         self.meaning(&entry)?;
+        self.descent(&entry)?;
         (self.next, self.last_id) = (seq + 1, stored.id);
         Ok(())
     }
@@ -321,6 +327,44 @@ impl Walk<'_> {
         match self.approvals.get_mut(&approval) {
             Some(asked) => asked.state = state,
             None => return Err(self.wrong(self.next, "it is about an approval that was never asked for")),
+        }
+        Ok(())
+    }
+
+    /// Only a run's first entry and results that were taken over go back to another run; the latter move nothing.
+    fn descent(&mut self, entry: &Entry) -> Result<(), Stop> {
+        let seq = self.next;
+        let wrong = |what: &str| Err(self.wrong(seq, what));
+        let moved = [entry.hold, entry.release, entry.usage, entry.used, entry.part];
+        match (entry.kind, entry.origin) {
+            (EntryKind::Reused, None) => wrong("it does not say which entry it was taken over from"),
+            (EntryKind::Reused, _) if moved.iter().any(Option::is_some) => {
+                wrong("it takes a result over, and moves amounts")
+            }
+            (EntryKind::Reused | EntryKind::Opened, Some(origin)) if origin.run == entry.run => {
+                wrong("it goes back to its own run")
+            }
+            (EntryKind::Reused | EntryKind::Opened, Some(origin)) => {
+                self.origins.push((seq, origin));
+                Ok(())
+            }
+            (_, Some(_)) => wrong("it goes back to another run, and its kind never does"),
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// Compares the entries of other runs with what is said of them here. Of a run that is not there any more,
+    /// what is said here stays all there is.
+    async fn follow_origins(&mut self, store: &Store) -> Result<(), Stop> {
+        for (seq, origin) in std::mem::take(&mut self.origins) {
+            let Some(cell) = store.run(&self.row.cell.tenant, origin.run).await? else { continue };
+            let mut found = None;
+            store.entries(&cell, origin.seq, 1, |row| found = Some((row.seq, row.hash))).await?;
+            let same = |(there, hash): (u64, Vec<u8>)| there == origin.seq && hash == origin.entry.0;
+            if !found.is_some_and(same) {
+                let what = format!("entry {} of `{}` is not the one it goes back to", origin.seq, origin.run);
+                return Err(self.wrong(seq, what));
+            }
         }
         Ok(())
     }

@@ -127,6 +127,14 @@ pub enum Error {
         /// The step.
         step: String,
     },
+    /// A run cannot be forked in the way that is asked for.
+    #[error("run `{run}` cannot be forked like this: {why}")]
+    Unforkable {
+        /// The run.
+        run: RunId,
+        /// What stands in the way.
+        why: String,
+    },
     /// A run has nothing that waits for a person.
     #[error("run `{0}` has nothing that waits for a person's approval")]
     NothingHeld(RunId),

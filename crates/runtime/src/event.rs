@@ -1,9 +1,9 @@
 //! Entries as events.
 
-use comity_api::{Event, EventKind, usd};
-use comity_core::{Amounts, StepId};
+use comity_api::{Event, EventKind, Origin, usd};
+use comity_core::{Amounts, ReasonCode, StepId};
 use comity_flow::Plan;
-use comity_ledger::{EntryKind, Record, Slot};
+use comity_ledger::{Entry, EntryKind, Record, Slot};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,7 +61,8 @@ impl Events {
             message,
             approval: entry.approval.map(|approval| approval.to_string()),
             cost_usd: cost,
-            duration_ms: ends.then_some(used.millis),
+            duration_ms: (ends && entry.kind != EntryKind::Reused).then_some(used.millis),
+            origin: origin(entry),
             status: entry.status.map(|status| status.word().to_owned()),
             output,
         }))
@@ -84,6 +85,19 @@ impl Events {
     }
 }
 
+/// The entry of another run that this one goes back to.
+pub(crate) fn origin(entry: &Entry) -> Option<Origin> {
+    let edited = entry.kind == EntryKind::Reused && entry.reason == Some(ReasonCode::Edited);
+    let origin = told_origin(entry.origin?);
+    Some(Origin { edited_by: edited.then(|| entry.principal.to_string()), ..origin })
+}
+
+/// An entry of another run, as it is told.
+pub(crate) fn told_origin(origin: comity_ledger::Origin) -> Origin {
+    let (run_id, hash) = (origin.run.to_string(), origin.entry.to_string());
+    Origin { run_id, seq: origin.seq, hash, edited_by: None }
+}
+
 fn kind(entry: EntryKind) -> Option<EventKind> {
     match entry {
         EntryKind::Opened | EntryKind::Resumed => Some(EventKind::RunStarted),
@@ -91,7 +105,7 @@ fn kind(entry: EntryKind) -> Option<EventKind> {
         EntryKind::Denied | EntryKind::Rejected | EntryKind::Expired => Some(EventKind::StepDenied),
         EntryKind::Held => Some(EventKind::StepHeld),
         EntryKind::Approved => Some(EventKind::StepApproved),
-        EntryKind::Settled | EntryKind::Happened => Some(EventKind::StepSettled),
+        EntryKind::Settled | EntryKind::Happened | EntryKind::Reused => Some(EventKind::StepSettled),
         EntryKind::Failed | EntryKind::Abandoned => Some(EventKind::StepFailed),
         EntryKind::Cancelled | EntryKind::NotHappened => Some(EventKind::StepCancelled),
         EntryKind::Unknown => Some(EventKind::StepUnknown),

@@ -1,9 +1,9 @@
 //! What a run was started with, as its opening entry pins it.
 
 use crate::error::Error;
-use comity_core::{RunId, Tenant, TraceContext};
-use comity_govern::Run;
-use comity_ledger::{Slot, read_one};
+use comity_core::{Digest, RunId, StepId, Tenant, TraceContext};
+use comity_govern::{Legacy, Recorded, Run};
+use comity_ledger::{Origin, Slot, read_one};
 use comity_store::{RunCell, Store};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +21,9 @@ pub struct Setup {
     pub base_dir: String,
     /// Name of the workflow file, for messages.
     pub file: String,
+    /// What it goes back to, if it was forked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<Forked>,
     /// The workflow files that the file names, by path from its folder.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flows: BTreeMap<String, String>,
@@ -34,11 +37,66 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Puts a run into the trace it was called from within.
+    /// Puts a run into the trace it was called from within, and lets it take over what it was forked for.
     pub fn place(&self, run: &Run) {
+        if let Some(forked) = &self.fork {
+            run.inherit(forked.legacy(run.id()));
+        }
         if let Some(trace) = self.traceparent.as_deref().and_then(TraceContext::parse) {
             run.belongs_to(trace);
         }
+    }
+}
+
+/// What a forked run goes back to, and what it takes over from there: worked out once, before it was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forked {
+    /// From which step on everything is done anew: `draft`, or `draft#2` for its second pass.
+    pub from: String,
+    /// The run that it was forked from.
+    pub run: RunId,
+    /// Results that are taken over.
+    pub taken: Vec<Taken>,
+    /// What that run was about: steps that are taken over were told this.
+    pub task: String,
+}
+
+/// A result that is taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taken {
+    /// The entry that has the act, by its place in the other chain.
+    pub act: u64,
+    /// The entry that has the result, by its place in the other chain.
+    pub end: u64,
+    /// That entry's hash.
+    pub entry: Digest,
+    /// Which pass, from 0.
+    pub iteration: u32,
+    /// Which step of the fork.
+    pub ordinal: u32,
+    /// What a person put in the result's place, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+impl Forked {
+    /// The same, for the gate.
+    fn legacy(&self, run: RunId) -> Legacy {
+        let one = |taken: &Taken| {
+            let edited = taken.output.as_deref().map(|text| serde_json::from_str(text).unwrap_or_default());
+            let recorded = Recorded { act: taken.act, end: taken.end, hash: taken.entry, edited };
+            (taken.step(run), recorded)
+        };
+        Legacy { run: self.run, steps: self.taken.iter().map(one).collect() }
+    }
+}
+
+impl Taken {
+    /// The step of this run that it is the result of.
+    pub fn step(&self, run: RunId) -> StepId {
+        StepId::derive(run, None, self.ordinal, self.iteration)
     }
 }
 
@@ -50,6 +108,8 @@ pub struct Pinned {
     pub source: String,
     /// The setup.
     pub setup: Setup,
+    /// The last entry of the run that it was forked from, if it was.
+    pub origin: Option<Origin>,
 }
 
 /// Reads what a run was started with.
@@ -63,5 +123,5 @@ pub async fn read(store: &Store, tenant: &Tenant, run: RunId) -> Result<Pinned, 
     if setup.planner != PLANNER && !CONTAINED.contains(&setup.planner) {
         return Err(Error::Planner { run, found: setup.planner, known: PLANNER });
     }
-    Ok(Pinned { cell, source, setup })
+    Ok(Pinned { cell, source, setup, origin: opened.entry.origin })
 }

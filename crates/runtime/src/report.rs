@@ -20,7 +20,7 @@ whole run, were cut off and the rest made to fit: that takes a checkpoint kept e
 impl Runtime {
     /// How a run stands, with its chain recomputed.
     pub async fn report(&self, id: RunId) -> Result<RunReport, Error> {
-        let Pinned { cell, source, setup } = self.pinned(id).await?;
+        let Pinned { cell, source, setup, .. } = self.pinned(id).await?;
         let bundle = self.bundle(&source, &setup)?;
         let mut fold = Fold::new(Arc::clone(&bundle.root));
         read(self.store(), &cell, |record| fold.add(&record)).await?;

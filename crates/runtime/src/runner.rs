@@ -10,7 +10,7 @@ use crate::bundle::Bundle;
 use crate::error::Error;
 use comity_adapter::{Adapter, AdapterKind, Setup};
 use comity_api::{Event, EventKind};
-use comity_core::{Amounts, BoxFuture, MicroUsd, Step, StepId};
+use comity_core::{Amounts, BoxFuture, Digest, MicroUsd, Step, StepId};
 use comity_flow::{Code, Diagnostic, Forecast, Plan, StepPlan, StepRunner, runs_at_most};
 use comity_govern::planted::{self, Defect};
 use comity_govern::{Failure, Gate, Input, Output, Permit, Scope};
@@ -116,6 +116,11 @@ impl Runner {
     /// What went wrong with the gate inside a step, if anything did.
     pub fn fault(&self) -> Option<comity_govern::Error> {
         self.shop.fault()
+    }
+
+    /// How a step is done, by its digest.
+    pub fn contract(&self, ordinal: usize) -> Option<Digest> {
+        self.ready.get(ordinal).map(|ready| ready.contract)
     }
 
     /// What it does the steps of.

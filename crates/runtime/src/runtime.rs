@@ -4,7 +4,7 @@ use crate::bundle::{Bundle, Reader};
 use crate::error::Error;
 use crate::event::Events;
 use crate::owner::{Owner, alive};
-use crate::pinned::{PLANNER, Pinned, Setup, read as read_pinned};
+use crate::pinned::{Forked, PLANNER, Pinned, Setup, read as read_pinned};
 use crate::runner::{Runner, Shop, processes};
 use crate::{kinds, specs, tail};
 use comity_adapter::{ADAPTERS, AdapterKind};
@@ -12,9 +12,9 @@ use comity_api::Event;
 use comity_core::{
     Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant, TraceContext,
 };
-use comity_flow::{Approver, Drive, Invalid, Plan, RunVerdict, Walked, compile};
+use comity_flow::{Approver, Drive, Inherited, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
-use comity_ledger::{EntryKind, RunStatus, read_one};
+use comity_ledger::{EntryKind, Origin, RunStatus, read_one};
 use comity_store::{ApprovalState, Durability, Options, Pump, RunCell, Store};
 use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
@@ -126,6 +126,11 @@ impl Runtime {
         &self.gate
     }
 
+    /// The kinds of adapter there are.
+    pub(crate) fn adapters(&self) -> &'static [AdapterKind] {
+        self.adapters
+    }
+
     /// Reads a workflow file against the kinds of step there are.
     pub(crate) fn compile(&self, source: &str) -> Result<Plan, Invalid> {
         compile(source, &specs(self.adapters))
@@ -143,13 +148,25 @@ impl Runtime {
 
     /// Runs a workflow until it ends, waits, or is stopped.
     pub async fn start(&self, request: Request, hooks: Hooks<'_>) -> Result<Finished, Error> {
+        self.begin(request, None, hooks).await
+    }
+
+    /// Opens a run, one that was forked or not, and works on it.
+    pub(crate) async fn begin(
+        &self,
+        request: Request,
+        forked: Option<(Forked, Origin)>,
+        hooks: Hooks<'_>,
+    ) -> Result<Finished, Error> {
         let bundle = Bundle::gather(&request.source, &specs(self.adapters), &request.read)?;
         let (plan, flows) = (Arc::clone(&bundle.root), bundle.sources());
         let runner = self.runner(bundle, &request.base_dir)?;
         affordable(&runner, &request.task)?;
+        let (fork, origin) = forked.unzip();
         let setup = Setup {
             base_dir: request.base_dir.display().to_string(),
             file: request.file,
+            fork,
             flows,
             planner: PLANNER,
             task: request.task,
@@ -161,11 +178,12 @@ impl Runtime {
             policy: plan.policy().clone(),
             source: request.source.into_bytes(),
             setup: serde_json::to_vec(&setup).unwrap_or_default(),
+            origin,
         };
         let run = self.gate.open(opening).await?;
         setup.place(&run);
         let told = Told { next: 0, events: Events::new(Arc::clone(&plan)) };
-        self.work(run, plan, runner, &setup.task, told, hooks).await
+        self.work(run, plan, runner, &setup, told, hooks).await
     }
 
     /// Goes on with a run where its last entry left it.
@@ -191,7 +209,7 @@ impl Runtime {
         answer: Option<(&str, &Answer, &str)>,
         hooks: Hooks<'_>,
     ) -> Result<Finished, Error> {
-        let Pinned { cell, source, setup } = self.pinned(id).await?;
+        let Pinned { cell, source, setup, origin } = self.pinned(id).await?;
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
             && let Some(pid) = self.store().path().and_then(|path| alive(path, &cell.owner))
@@ -203,6 +221,7 @@ impl Runtime {
         if let Some(fault) = checked.fault {
             return Err(Error::Broken { run: id, fault: fault.what });
         }
+        self.has_its_origin(id, &cell, &setup, origin).await?;
         let bundle = self.bundle(&source, &setup)?;
         let plan = Arc::clone(&bundle.root);
         let base_dir = PathBuf::from(&setup.base_dir);
@@ -225,10 +244,10 @@ impl Runtime {
             run.pause(before.unwrap_or(RunStatus::Interrupted)).await?;
             return Err(error.into());
         }
-        self.work(run, plan, runner, &setup.task, told, hooks).await
+        self.work(run, plan, runner, &setup, told, hooks).await
     }
 
-    fn runner(&self, bundle: Bundle, base_dir: &Path) -> Result<Runner, Error> {
+    pub(crate) fn runner(&self, bundle: Bundle, base_dir: &Path) -> Result<Runner, Error> {
         let gate = Some(self.gate.clone());
         Runner::new(&Shop::new(bundle, self.adapters, base_dir, &self.processes, gate))
     }
@@ -334,7 +353,7 @@ impl Runtime {
         run: Arc<Run>,
         plan: Arc<Plan>,
         runner: Runner,
-        task: &str,
+        setup: &Setup,
         told: Told,
         hooks: Hooks<'_>,
     ) -> Result<Finished, Error> {
@@ -342,7 +361,7 @@ impl Runtime {
         let id = run.id();
         let early = events.clone();
         let runner = runner.telling(early);
-        let walk = pin!(self.walk(&run, &plan, &runner, task, approver, stop));
+        let walk = pin!(self.walk(&run, &plan, &runner, setup, approver, stop));
         let Some(out) = events else { return walk.await };
         let follow = tail::follow(self.store(), self.tenant(), id, told.next, told.events, &out);
         match select(walk, pin!(follow)).await {
@@ -364,7 +383,7 @@ impl Runtime {
         run: &Arc<Run>,
         plan: &Plan,
         runner: &Runner,
-        task: &str,
+        setup: &Setup,
         approver: Option<&dyn Approver>,
         stop: Option<BoxFuture<'_, ()>>,
     ) -> Result<Finished, Error> {
@@ -377,7 +396,8 @@ impl Runtime {
             runner,
             approver,
             clock: &*clock,
-            task,
+            task: &setup.task,
+            inherited: setup.fork.as_ref().map(|fork| Inherited { task: &fork.task }),
             given: &given,
         };
         let walk = async {

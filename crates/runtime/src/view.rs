@@ -20,7 +20,9 @@ pub use forecast::forecast;
 pub use runs::RunsWanted;
 
 use crate::error::Error;
+use crate::event::told_origin;
 use crate::owner::alive;
+use crate::pinned::Pinned;
 use crate::runtime::Runtime;
 use comity_api::RunView;
 use comity_core::RunId;
@@ -54,7 +56,7 @@ impl FromStr for Which {
 }
 
 impl Which {
-    fn is(&self, step: &str, pass: u32) -> bool {
+    pub(crate) fn is(&self, step: &str, pass: u32) -> bool {
         self.step == step && self.pass.is_none_or(|wanted| wanted == pass)
     }
 }
@@ -78,13 +80,16 @@ impl Runtime {
             Depth::Everything => Texts::All,
             Depth::Of(which) => Texts::Of(which.clone()),
         };
-        let (story, cell, file) = self.story(id, texts).await?;
+        let (story, pinned) = self.story(id, texts).await?;
+        let Pinned { cell, setup, origin, .. } = pinned;
         let spent = story.spent();
         Ok(RunView {
             run_id: id.to_string(),
             status: self.standing(&cell).0.word().to_owned(),
             name: story.plan().name().unwrap_or_default().to_owned(),
-            file,
+            file: setup.file,
+            forked_from: origin.map(told_origin),
+            forked_at: setup.fork.map(|fork| fork.from),
             opened_ms: cell.opened.millis(),
             updated_ms: cell.updated.millis(),
             cost_micro_usd: spent.micro_usd,
@@ -113,11 +118,11 @@ impl Runtime {
         }
     }
 
-    /// Everything up to now, the row it was read under, and the file's name.
-    async fn story(&self, id: RunId, texts: Texts) -> Result<(Story, RunCell, String), Error> {
+    /// Everything up to now, and what it was started with.
+    async fn story(&self, id: RunId, texts: Texts) -> Result<(Story, Pinned), Error> {
         let pinned = self.pinned(id).await?;
         let mut story = Story::new(Arc::new(self.compile(&pinned.source)?), texts);
         read(self.store(), &pinned.cell, |record| story.add(&record)).await?;
-        Ok((story, pinned.cell, pinned.setup.file))
+        Ok((story, pinned))
     }
 }

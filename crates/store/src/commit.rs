@@ -4,6 +4,7 @@ use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerChange, RunC
 use comity_core::{
     Amounts, ApprovalId, Digest, Namespace, RunId, StepId, SubjectId, Tenant, Timestamp, Unit,
 };
+use std::fmt;
 use std::sync::Arc;
 
 /// The most operations one commit may hold.
@@ -156,9 +157,21 @@ pub struct NewSubject {
     pub label: Vec<u8>,
 }
 
-/// Names a key that wraps others and is not in the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Names a key that wraps others and is not in the database. Printed as hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub [u8; 8]);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// A key, wrapped by another.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -171,6 +171,7 @@ impl Scene {
             policy: plan.policy().clone(),
             source: source.as_bytes().to_vec(),
             setup: setup.to_string().into_bytes(),
+            origin: None,
         };
         let run = gate.open(opening).await?;
         Ok(Self { gate, store, hands, plan, run, person })

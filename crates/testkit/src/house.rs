@@ -158,7 +158,8 @@ impl House {
     /// Opens a run under these limits.
     pub fn open(&self, policy: Policy) -> Arc<Run> {
         let (source, setup) = (b"flow".to_vec(), b"{}".to_vec());
-        let opening = Opening { principal: self.person(), owner: "one".into(), policy, source, setup };
+        let (principal, owner) = (self.person(), "one".into());
+        let opening = Opening { principal, owner, policy, source, setup, origin: None };
         self.wait(self.gate.open(opening)).unwrap()
     }
 

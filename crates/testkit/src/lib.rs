@@ -7,7 +7,9 @@ pub mod conditions;
 pub mod fixture;
 pub mod flows;
 pub mod fuzz;
+pub mod grown;
 pub mod house;
+pub mod proofs;
 pub mod python;
 pub mod random;
 #[cfg(feature = "sim")]

@@ -17,6 +17,8 @@ pub(super) struct Outlook {
     pub(super) shared: Shared,
     pub(super) iteration: u32,
     pub(super) limits: Limits,
+    /// Whether the step's result was taken over from another run.
+    pub(super) reused: bool,
 }
 
 /// One step on its way through the gate.
@@ -116,7 +118,8 @@ impl Drive<'_> {
         decide: Decide,
     ) -> Result<Routing, Lost> {
         let shared = outlook.shared.after(ordinal, output, &self.plan.control().merge);
-        let (task, earlier, iteration) = (self.task, outlook.earlier.as_slice(), outlook.iteration);
+        let task = self.task(outlook.reused);
+        let (earlier, iteration) = (outlook.earlier.as_slice(), outlook.iteration);
         let facts = Facts { task, iteration, own: (&planned.name, output), earlier, shared: &shared };
         let routing = decide(self.plan, planned, &facts)?;
         route::within(self.plan, planned, &routing, &outlook.limits)?;

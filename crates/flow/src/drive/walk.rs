@@ -135,7 +135,10 @@ impl<'d> Walk<'d> {
         let drive = self.drive;
         let Some(planned) = drive.plan.step(ordinal) else { return Ok(()) };
         let iteration = self.planner.iteration(ordinal);
-        let input = self.input(ordinal, iteration);
+        if self.reuse(ordinal, planned, iteration).await? {
+            return Ok(());
+        }
+        let input = self.input(ordinal, iteration, drive.task);
         let step = drive.runner.step(drive.scope, ordinal, iteration, &input);
         let again = self.again.remove(&ordinal);
         if planned.kind.step == StepKind::Timer
@@ -155,6 +158,24 @@ impl<'d> Walk<'d> {
         let taking = Taking { drive, ordinal, planned, step, input, outlook };
         self.under_way.push(Box::pin(async move { Happened::Ended(ordinal, kept, taking.go(again).await) }));
         Ok(())
+    }
+
+    /// Takes the step's result over from the run that this one was forked from, if that has one for it; whether it
+    /// did.
+    async fn reuse(&mut self, ordinal: usize, planned: &StepPlan, iteration: u32) -> Result<bool, Error> {
+        let drive = self.drive;
+        let Some(inherited) = drive.inherited else { return Ok(false) };
+        let id = drive.scope.step_id(u32::try_from(ordinal).unwrap_or(u32::MAX), iteration);
+        if !drive.scope.run().inherits(id) {
+            return Ok(false);
+        }
+        let input = self.input(ordinal, iteration, inherited.task);
+        let step = drive.runner.step(drive.scope, ordinal, iteration, &input);
+        let Some(outcome) = drive.gate.reuse(drive.scope, &step).await? else { return Ok(false) };
+        let outlook = self.outlook(ordinal, planned).map(|outlook| Outlook { reused: true, ..outlook });
+        let ended = Happened::Ended(ordinal, outlook.map(Arc::new), Ok(outcome));
+        self.under_way.push(Box::pin(async move { ended }));
+        Ok(true)
     }
 
     /// The moment that a timer waits for, unless it has come or the timer has gone through the gate.
@@ -260,7 +281,7 @@ impl<'d> Walk<'d> {
             self.planner.reopen(ordinal);
             return Ok(());
         }
-        let input = self.input(ordinal, iteration);
+        let input = self.input(ordinal, iteration, drive.task);
         let step = drive.runner.step(drive.scope, ordinal, iteration, &input);
         let message = format!("try {} failed: it is tried again", ended.attempt);
         drive.scope.run().schedule(&step, ended.attempt, due, ReasonCode::Retry, &message);
@@ -360,7 +381,7 @@ impl<'d> Walk<'d> {
     }
 
     /// What a step is given: the task, and the outputs of the steps that led to it.
-    fn input(&self, ordinal: usize, iteration: u32) -> Input {
+    fn input(&self, ordinal: usize, iteration: u32, task: &str) -> Input {
         let drive = self.drive;
         let led = self.planner.context(ordinal);
         let named = led.iter().filter_map(|before| {
@@ -377,7 +398,7 @@ impl<'d> Walk<'d> {
         if drive.plan.control().shares {
             value.insert("shared".to_owned(), Value::Object(self.met(ordinal).values()));
         }
-        value.insert("task".to_owned(), Value::String(drive.task.to_owned()));
+        value.insert("task".to_owned(), Value::String(task.to_owned()));
         Input::new(Value::Object(value))
     }
 
@@ -408,7 +429,7 @@ impl<'d> Walk<'d> {
         }
         let earlier = earlier.into_iter().map(|(name, output)| (Arc::from(name), output)).collect();
         let iteration = self.planner.iteration(ordinal);
-        Some(Outlook { earlier, shared: self.met(ordinal), iteration, limits })
+        Some(Outlook { earlier, shared: self.met(ordinal), iteration, limits, reused: false })
     }
 
     /// One output as it is, several by step name.

@@ -193,6 +193,7 @@ impl House {
             policy: self.policy.borrow().clone(),
             source: b"flow".to_vec(),
             setup: b"{}".to_vec(),
+            origin: None,
         };
         self.wait(self.gate.open(opening)).unwrap()
     }

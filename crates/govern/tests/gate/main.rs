@@ -19,6 +19,7 @@ mod lost;
 mod nested;
 mod overrun;
 mod replay;
+mod reuse;
 mod suspended;
 
 use house::{House, Spent, amounts, denied, done, pays, plain, settled, usd};

@@ -120,6 +120,8 @@ impl<'b> Glance<'b> {
             hold: self.hold,
             kind: self.kind,
             namespace: self.namespace.parse().ok()?,
+            // An entry that goes back to another run is rare, and not read here.
+            origin: None,
             part: self.part,
             payloads: self.payloads,
             policy: self.policy,

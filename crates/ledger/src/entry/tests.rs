@@ -58,6 +58,7 @@ pub fn full(text: &str, number: u64) -> Entry {
     (entry.hold, entry.part, entry.release) = (Some(amounts), Some(amounts), Some(amounts));
     (entry.usage, entry.used) = (Some(amounts), Some(amounts));
     crate::Slot::ALL.iter().for_each(|slot| entry.payloads.set(*slot, Digest::of(&[text.as_bytes()])));
+    entry.origin = Some(Origin { entry: Digest::ZERO, run: RunId::from_bytes([8; 16]), seq: number });
     entry.policy = Some(Digest::ZERO);
     entry.reason = Some(ReasonCode::BudgetUsd);
     entry.status = Some(RunStatus::Running);

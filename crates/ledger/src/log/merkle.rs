@@ -307,11 +307,15 @@ pub fn is_consistent(old: Head, new: Head, proof: &[Digest]) -> bool {
     if old.size == new.size {
         return proof.is_empty() && old.root == new.root;
     }
-    old.size < new.size && roots_of_consistency(old, new.size, proof) == Some((old.root, new.root))
+    roots_of_consistency(old, new.size, proof) == Some((old.root, new.root))
 }
 
-/// The old and the new root that a proof leads to. Only for `0 < old.size < new_size`.
-fn roots_of_consistency(old: Head, new_size: u64, proof: &[Digest]) -> Option<(Digest, Digest)> {
+/// The old and the new root that a proof leads to; `None` when it fits no such sizes, or `old.size` is 0 or not below
+/// `new_size`. Of `old`, the root counts only where the size is a power of two: there the proof does not repeat it.
+pub fn roots_of_consistency(old: Head, new_size: u64, proof: &[Digest]) -> Option<(Digest, Digest)> {
+    if old.size == 0 || old.size >= new_size {
+        return None;
+    }
     let (mut place, mut last) = (old.size - 1, new_size - 1);
     let whole = place.trailing_ones();
     (place, last) = (place >> whole, last >> whole);

@@ -157,6 +157,7 @@ impl Runner {
             approver: None,
             clock: &*clock,
             task,
+            inherited: None,
             given,
         };
         let walked = drive.walk().await.map_err(|error| {

@@ -33,7 +33,7 @@ fn decided(step: &StepView) -> Option<u64> {
     let last = |kinds: &[&str]| {
         step.entries.iter().rfind(|entry| kinds.contains(&entry.kind.as_str())).map(|entry| entry.seq)
     };
-    last(&["admitted"]).or_else(|| last(&["held", "denied", "skipped"]))
+    last(&["admitted", "reused"]).or_else(|| last(&["held", "denied", "skipped"]))
 }
 
 /// Everything up to one entry.
@@ -80,7 +80,7 @@ impl Moment {
                 self.owner = (entry.principal.to_string(), record.seq);
                 self.resumed += 1;
             }
-            EntryKind::Settled | EntryKind::Happened => self.settled.push(SettledView {
+            EntryKind::Settled | EntryKind::Happened | EntryKind::Reused => self.settled.push(SettledView {
                 step: name.unwrap_or_default(),
                 pass: entry.step.as_ref().map_or(1, |step| step.iteration.saturating_add(1)),
                 seq: record.seq,

@@ -2,7 +2,7 @@
 
 use super::Which;
 use crate::error::Error;
-use crate::event::Events;
+use crate::event::{Events, origin};
 use crate::pinned::Pinned;
 use crate::runtime::Runtime;
 use comity_api::{Check, TraceRow, usd};
@@ -81,6 +81,7 @@ pub(crate) fn trace_row(
         message: Some(record.words(Slot::Note)?).filter(|words| !words.is_empty()),
         checks: checks(record),
         cost_usd: usage.map(|usage| usd(usage.micro_usd)),
+        origin: origin(entry),
         hash: record.hash.to_string(),
         prev: prev.to_string(),
         pass: entry.step.as_ref().map(|step| step.iteration.saturating_add(1)).filter(|pass| *pass > 1),

@@ -13,7 +13,8 @@ use std::collections::HashSet;
 impl Runtime {
     /// What is recorded about one pass of one step.
     pub async fn facts(&self, id: RunId, which: &Which) -> Result<StepFacts, Error> {
-        let (story, cell, file) = self.story(id, Texts::Of(which.clone())).await?;
+        let (story, pinned) = self.story(id, Texts::Of(which.clone())).await?;
+        let (cell, file) = (pinned.cell, pinned.setup.file);
         let limits = read_one(self.store(), &cell, 0).await?;
         let limits = limits.map(|opened| opened.text(Slot::Policy)).transpose()?.flatten();
         let plan = self.compile(&self.pinned(id).await?.source)?;

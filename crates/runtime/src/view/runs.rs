@@ -52,6 +52,7 @@ impl Runtime {
             return Ok(None);
         }
         let opened = read_one(self.store(), &row.cell, 0).await?;
+        let forked_from = opened.as_ref().and_then(|record| Some(record.entry.origin?.run.to_string()));
         let name = opened.map_or(Ok(String::new()), |record| name(&record))?;
         let part = wanted.name.as_ref().map(|part| part.to_lowercase());
         if part.is_some_and(|part| !name.to_lowercase().contains(&part)) {
@@ -69,6 +70,7 @@ impl Runtime {
             opened_ms: row.cell.opened.millis(),
             updated_ms: row.cell.updated.millis(),
             owner: owner.map(|pid| format!("process {pid}")),
+            forked_from,
             steps: spent.steps.saturating_add(held.steps),
             duration_ms: row.cell.updated.millis().saturating_sub(row.cell.opened.millis()),
         }))

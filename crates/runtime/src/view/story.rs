@@ -2,7 +2,7 @@
 
 use super::Which;
 use super::entries::{checks, given, kind_word, produced, trace_row};
-use crate::event::Events;
+use crate::event::{Events, origin};
 use comity_api::{Asked, StepView};
 use comity_core::{Amounts, Digest, StepId};
 use comity_flow::Plan;
@@ -158,6 +158,7 @@ fn note(view: &mut StepView, record: &Record) -> Result<(), LedgerError> {
     ask(view, record, &words);
     let Some(status) = status(record) else { return Ok(()) };
     status.clone_into(&mut view.status);
+    view.origin = origin(entry).or(view.origin.take());
     view.reason = entry.reason.map(|reason| reason.to_string());
     // What a person said is kept beside their answer.
     let theirs = matches!(entry.kind, EntryKind::Approved | EntryKind::Happened | EntryKind::NotHappened);
@@ -178,7 +179,7 @@ fn status(record: &Record) -> Option<&'static str> {
         EntryKind::Denied | EntryKind::Rejected | EntryKind::Expired => "denied",
         EntryKind::Held => "held",
         EntryKind::Approved => "approved",
-        EntryKind::Settled | EntryKind::Happened => "settled",
+        EntryKind::Settled | EntryKind::Happened | EntryKind::Reused => "settled",
         EntryKind::Failed | EntryKind::Abandoned => "failed",
         // A try that may be made again without harm asks nobody.
         EntryKind::Unknown if idempotent => "pending",

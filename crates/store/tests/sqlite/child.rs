@@ -84,6 +84,7 @@ fn plays_a_role() {
         "append" => kill::appends_until_killed(&file),
         "die before" => kill::dies_at(comity_core::Point::BeforeCommit, &file),
         "die after" => kill::dies_at(comity_core::Point::AfterCommit, &file),
+        "endure" => failing::endures(&file),
         "fill" => full::fills_a_small_disk(&file),
         other => unreachable!("no role `{other}`"),
     }

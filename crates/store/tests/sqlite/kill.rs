@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
-/// Four callers append to one run, and say so after each acknowledgement.
+const CALLERS: u8 = 64;
+
+/// Sixty-four callers append to one run, and say so after each acknowledgement.
 pub fn appends_until_killed(file: &Path) {
     let store = open(file);
     let _ = wait(store.queue(opening(run_id(1))));
-    let threads: Vec<_> = (0..4u8)
+    let threads: Vec<_> = (0..CALLERS)
         .map(|caller| {
             let store = store.clone();
             std::thread::spawn(move || {
@@ -38,16 +40,27 @@ fn acknowledged(line: &str) -> (usize, Digest) {
 
 #[test]
 fn what_was_acknowledged_survives_kills() {
-    let kills: u32 = std::env::var("COMITY_STORE_KILLS").map_or(20, |text| text.parse().unwrap());
+    // Other suites read `all` there.
+    let kills: u32 = std::env::var("COMITY_KILLS").map_or(20, |text| text.parse().unwrap_or(500));
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("kill.db");
-    let mut acks: Vec<(usize, Digest)> = Vec::new();
     let mut dice = u64::from(std::process::id());
     eprintln!("seed {dice}");
+    for lives in (0..kills).step_by(LIVES as usize) {
+        let path = folder.path().join(format!("{lives}.db"));
+        dice = survives(&path, LIVES.min(kills - lives), dice);
+    }
+}
+
+/// How many processes die over one file, before it grows too long to be read after each.
+const LIVES: u32 = 20;
+
+/// Kills so many appenders of one file, looks after each, and hands back the dice.
+fn survives(path: &Path, kills: u32, mut dice: u64) -> u64 {
+    let mut acks: Vec<(usize, Digest)> = Vec::new();
     for round in 0..kills {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let mut other = Other::start("append", &path);
-        let enough = (dice >> 33) % 300;
+        let mut other = Other::start("append", path);
+        let enough = (dice >> 33) % 2_000;
         let before = acks.len();
         for _ in 0..enough {
             acks.push(acknowledged(&other.hear().unwrap()));
@@ -58,7 +71,7 @@ fn what_was_acknowledged_survives_kills() {
                 acks.push(acknowledged(&line));
             }
         }
-        let store = open(&path);
+        let store = open(path);
         if acks.is_empty() {
             continue;
         }
@@ -66,12 +79,16 @@ fn what_was_acknowledged_survives_kills() {
         for (seq, hash) in &acks {
             assert_eq!(entries[*seq].hash, hash.0, "round {round}: acknowledged entry {seq} is there");
         }
-        assert!(entries.iter().all(|entry| entry.payloads.len() == 1), "no entry without its payload");
+        for entry in &entries {
+            let texts: Vec<&[u8]> = entry.payloads.iter().map(|text| &text.body[..]).collect();
+            assert_eq!(texts, [&[entry.body[0]; 700]], "no entry without its payload");
+        }
         let totals = wait(store.totals()).unwrap();
         assert_eq!((totals.stray_entry, totals.stray_payload), (None, None));
         assert!(acks.len() >= before);
     }
-    assert_eq!(wait(open(&path).integrity()).unwrap(), None);
+    assert_eq!(wait(open(path).integrity()).unwrap(), None);
+    dice
 }
 
 /// Kills this process at the third time the point is reached.

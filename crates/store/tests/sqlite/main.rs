@@ -6,10 +6,12 @@
 mod broken;
 mod busy;
 mod child;
+mod failing;
 mod files;
 mod full;
 mod kill;
 mod log;
+mod torn;
 mod totals;
 mod upgrade;
 

@@ -4,7 +4,7 @@ use super::words;
 use crate::command::trace::named;
 use crate::summary::count;
 use crate::time::{span, utc};
-use comity_api::{CauseView, StepFacts, StepView};
+use comity_api::{CauseView, Origin, StepFacts, StepView};
 use comity_core::{MicroUsd, ReasonCode, RiskTier};
 use serde_json::Value;
 
@@ -35,7 +35,10 @@ fn lead(facts: &StepFacts, reason: Option<ReasonCode>) -> String {
     let name = format!("`{}`", named(step));
     let cut_off = facts.run_status == "interrupted";
     let stands = match step.status.as_str() {
-        "settled" => format!("{name} settled{}", took(step)),
+        "settled" => match &step.origin {
+            Some(origin) => return taken_over(&name, origin),
+            None => format!("{name} settled{}", took(step)),
+        },
         "failed" => format!("{name} failed{}", took(step)),
         "denied" => format!("{name} was refused before it began"),
         "skipped" => format!("{name} was skipped: it never asked to begin"),
@@ -52,6 +55,15 @@ fn lead(facts: &StepFacts, reason: Option<ReasonCode>) -> String {
     match reason.and_then(words::of) {
         Some(words) if step.status != "settled" => format!("{stands}, because {}.", words.because),
         _ => format!("{stands}."),
+    }
+}
+
+/// Where a result came from that was taken over.
+fn taken_over(name: &str, origin: &Origin) -> String {
+    let from = format!("from entry {} of {}", origin.seq, origin.run_id);
+    match &origin.edited_by {
+        Some(by) => format!("{name} was taken over {from}, and {by} replaced what it had produced there."),
+        None => format!("{name} was taken over {from}: it was not done again."),
     }
 }
 
@@ -200,6 +212,7 @@ fn cost(step: &StepView) -> String {
         "denied" | "skipped" | "held" | "pending" | "approved" if !paid => {
             "Nothing was done, and nothing was spent.".to_owned()
         }
+        "settled" if step.origin.is_some() => "Nothing was spent.".to_owned(),
         "unknown" if !paid => "What it can cost stays reserved until somebody says how it ended.".to_owned(),
         "running" | "scheduled" | "suspended" => format!("So far it cost {money}{tokens}."),
         _ => format!("It cost {money}{tokens}."),

@@ -96,6 +96,7 @@ pub const WORDS: &[Words] = &[
         "give it more time with `timeout_s`",
     ),
     words(ReasonCode::EffectUnknown, "nobody saw how it ended", &[], "run it again"),
+    words(ReasonCode::Edited, "a person replaced what was recorded", &[], ""),
     words(
         ReasonCode::InputSize,
         "it would have been given more than the policy lets a step be given",

@@ -39,6 +39,7 @@ fn title(printer: &Printer, step: &StepView) -> String {
         facts.push(format!("try {}", step.attempt));
     }
     facts.extend(step.duration_ms.map(seconds));
+    facts.extend(step.origin.as_ref().map(|origin| format!("from {}", origin.run_id)));
     if step.cost_micro_usd > 0 {
         facts.push(MicroUsd::new(step.cost_micro_usd).to_string());
     }

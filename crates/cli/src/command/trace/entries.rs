@@ -47,6 +47,14 @@ fn said(row: &TraceRow) -> String {
         "opened" | "resumed" | "approved" | "rejected" | "happened" | "not_happened" | "abandoned"
     );
     let message = row.message.as_deref().unwrap_or_default();
+    let origin = row.origin.as_ref().map(|origin| format!("from {} entry {}", origin.run_id, origin.seq));
+    let edited = row.origin.as_ref().and_then(|origin| origin.edited_by.as_ref());
+    if let Some(origin) = origin {
+        let opened =
+            if row.kind == "opened" { format!("by {}, forked ", row.principal) } else { String::new() };
+        let edited = edited.map(|by| format!(", edited by {by}")).unwrap_or_default();
+        return format!("{opened}{origin}{edited}");
+    }
     match (person, message) {
         (true, "") => format!("by {}", row.principal),
         (true, message) => format!("by {}: {message}", row.principal),
@@ -57,7 +65,7 @@ fn said(row: &TraceRow) -> String {
 /// What an entry is painted in.
 pub fn tone(kind: &str) -> Tone {
     match kind {
-        "settled" | "approved" | "happened" => Tone::Good,
+        "settled" | "reused" | "approved" | "happened" => Tone::Good,
         "denied" | "rejected" | "expired" | "failed" | "abandoned" | "defect" => Tone::Bad,
         "held" | "unknown" | "paused" | "suspended" => Tone::Asking,
         "admitted" | "scheduled" => Tone::Busy,

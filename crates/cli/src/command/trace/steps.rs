@@ -28,7 +28,12 @@ pub fn head(printer: &Printer, run: &RunView, now: u64) -> String {
         facts.push(count(run.tokens, "token"));
     }
     facts.push(count(run.entries, "entry"));
-    format!("{}  {status}  {name}\n{}\n\n", run.run_id, facts.join(", "))
+    let forked = run.forked_from.as_ref().map(|origin| {
+        let at = run.forked_at.as_deref().unwrap_or_default();
+        format!("forked from {} at {}\n", origin.run_id, one_line(at))
+    });
+    let forked = forked.unwrap_or_default();
+    format!("{}  {status}  {name}\n{}\n{forked}\n", run.run_id, facts.join(", "))
 }
 
 /// A line for each step.
@@ -82,6 +87,10 @@ fn row(step: &StepView, now: u64) -> Vec<Cell> {
 
 /// Why it stands so: the code and the words, and when what it waits for is due.
 fn why(step: &StepView, now: u64) -> String {
+    if let Some(origin) = &step.origin {
+        let edited = origin.edited_by.as_ref().map(|by| format!(", edited by {by}")).unwrap_or_default();
+        return format!("from {}{edited}", origin.run_id);
+    }
     if matches!(step.status.as_str(), "settled" | "running" | "pending") {
         return String::new();
     }
