@@ -25,8 +25,7 @@ pub use comity_flow::{
 };
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::{Error as LedgerError, RunStatus};
-pub use comity_store::Durability;
-pub use comity_store::{Error as StoreError, Pump, SCHEMA};
+pub use comity_store::{Address, Durability, Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;
 pub use fork::{Fork, ForkRequest};

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::Sender;
 
 /// How to open a runtime.
 pub struct Settings {
-    /// The database file.
+    /// The database: a file, or the address of one on a server.
     pub database: PathBuf,
     /// What an acknowledged commit survives.
     pub durability: Durability,
@@ -113,10 +113,7 @@ impl Runtime {
         let store = Store::open(options)?;
         let mut nonce = [0u8; 8];
         world.entropy.fill(&mut nonce);
-        // A store that is not a file has no folder for the sign that this process is alive.
-        let file =
-            store.path().ok_or_else(|| comity_store::Error::UnknownBackend("not a file".to_owned()))?;
-        let owner = Owner::claim(file, nonce)?;
+        let owner = Owner::claim(&store, nonce)?;
         let clock = Arc::clone(&world.clock);
         Ok(Self { gate: Gate::new(store, world), clock, owner, principal, processes: processes(), adapters })
     }
@@ -212,7 +209,7 @@ impl Runtime {
         let Pinned { cell, source, setup, origin } = self.pinned(id).await?;
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
-            && let Some(pid) = self.store().path().and_then(|path| alive(path, &cell.owner))
+            && let Some(pid) = alive(self.store(), &cell.owner).await?
         {
             return Err(Error::Owned { run: id, pid });
         }

@@ -13,7 +13,10 @@ mod load;
 mod migrate;
 mod pool;
 mod proof;
-#[expect(clippy::disallowed_methods, reason = "an effect module: keeps a connection, and waits between tries")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an effect module: keeps a connection, and waits between tries"
+)]
 mod pulse;
 mod read;
 mod rows;
@@ -102,8 +105,7 @@ impl Postgres {
         let (pulse, told) = (Arc::new(Pulse::default()), Arc::new(Notify::new()));
         let (stop, stopped) = std::sync::mpsc::sync_channel(1);
         pulse::start(&runtime, (&server, &pulse, &told), committed.clone(), stop);
-        let core =
-            write::Core::new(Arc::clone(&server), Arc::clone(&pulse), (link, points), committed, told);
+        let core = write::Core::new(Arc::clone(&server), Arc::clone(&pulse), (link, points), committed, told);
         let queue = Arc::new(Queue::new(Writer::new(core)?, Drive::Thread));
         let serving = Arc::clone(&queue);
         let writer = std::thread::Builder::new()

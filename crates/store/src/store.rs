@@ -54,6 +54,22 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+impl Address {
+    /// How it is shown to people: a path as it is, an address without user, password and parameters.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Server(address) => postgres::redacted(&address.0),
+            Self::Unknown(address) => address.clone(),
+        }
+    }
+
+    /// Whether it is a database on a server.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+}
+
 impl From<PathBuf> for Address {
     /// A path is a file, unless it is spelled as the address of something else.
     ///
@@ -176,6 +192,22 @@ impl Store {
         match &self.0 {
             Backend::Sqlite(backend) => Some(backend.path()),
             Backend::Postgres(_) => None,
+        }
+    }
+
+    /// From its first commit on, shows other processes on a server that `owner` is alive, until it is closed. Beside a
+    /// file nothing is shown.
+    pub fn claim(&self, owner: Arc<str>) {
+        if let Backend::Postgres(backend) = &self.0 {
+            backend.claim(owner);
+        }
+    }
+
+    /// Whether a process on the server showed within the last seconds that `owner` is alive. Never so for a file.
+    pub async fn lives(&self, owner: &str) -> Result<bool, Error> {
+        match &self.0 {
+            Backend::Sqlite(_) => Ok(false),
+            Backend::Postgres(backend) => backend.lives(owner).await,
         }
     }
 

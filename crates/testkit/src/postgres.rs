@@ -305,7 +305,8 @@ fn free_port() -> u16 {
 /// PostgreSQL's program, of the newest version installed.
 fn bin(program: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let number = |path: &PathBuf| path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse::<u32>().ok());
+    let number =
+        |path: &PathBuf| path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse::<u32>().ok());
     let newest = versions.map(|entry| entry.path()).max_by_key(number);
     newest.expect("PostgreSQL is not installed: apt-get install postgresql").join("bin").join(program)
 }

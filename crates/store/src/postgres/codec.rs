@@ -161,7 +161,8 @@ pub(super) use subject_columns;
 
 /// Columns: id, run id, class, wrapping key, wrapped key, label; then the tenant.
 pub fn subject(row: &Row) -> Result<(SubjectId, SubjectCell), Unread> {
-    let run = get::<Option<&[u8]>>(row, 1)?.map(|bytes| RunId::from_slice(bytes).ok_or(Unread::Odd("a run's id")));
+    let run =
+        get::<Option<&[u8]>>(row, 1)?.map(|bytes| RunId::from_slice(bytes).ok_or(Unread::Odd("a run's id")));
     let by = bytes(row, 3, |bytes| bytes.try_into().ok().map(KeyId))?;
     let cell = SubjectCell {
         run: run.transpose()?,

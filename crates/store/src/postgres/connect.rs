@@ -132,7 +132,9 @@ impl Server {
         };
         match tokio::time::timeout(self.patience * 2, connecting).await {
             Ok(Ok(made)) => Ok(made),
-            Ok(Err(Tried::Failed(error))) => Err((fail::connecting(&error, shown), fail::is_starting(&error))),
+            Ok(Err(Tried::Failed(error))) => {
+                Err((fail::connecting(&error, shown), fail::is_starting(&error)))
+            }
             Ok(Err(Tried::Unready(why))) => Err(unreachable(why)),
             Err(_) => Err(unreachable(format!("no answer within {:?}", self.patience * 2))),
         }

@@ -63,10 +63,7 @@ pub fn is_starting(error: &tokio_postgres::Error) -> bool {
 
 /// Whether the same batch may do better when it is run again: another server made a row first, or locks crossed.
 pub fn is_worth_again(error: &tokio_postgres::Error) -> bool {
-    let again = [
-        SqlState::UNIQUE_VIOLATION,
-        SqlState::T_R_DEADLOCK_DETECTED,
-        SqlState::T_R_SERIALIZATION_FAILURE,
-    ];
+    let again =
+        [SqlState::UNIQUE_VIOLATION, SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
     error.code().is_some_and(|code| again.contains(code))
 }

@@ -120,10 +120,16 @@ async fn load_logs(
     client.query(&s.logs, &[&tenants]).await
 }
 
-fn fill_pins(names: &BTreeSet<(&Tenant, &'static str)>, rows: &[Row], cells: &mut Cells) -> Result<(), Unread> {
+fn fill_pins(
+    names: &BTreeSet<(&Tenant, &'static str)>,
+    rows: &[Row],
+    cells: &mut Cells,
+) -> Result<(), Unread> {
     for row in rows {
         let (tenant, found) = (codec::tenant(row, 1)?, get::<&str>(row, 2)?);
-        let Some((_, name)) = names.iter().find(|(whose, name)| **whose == tenant && *name == found) else { continue };
+        let Some((_, name)) = names.iter().find(|(whose, name)| **whose == tenant && *name == found) else {
+            continue;
+        };
         cells.pins.insert((tenant, name), Some(get::<&[u8]>(row, 0)?.into()));
     }
     Ok(())

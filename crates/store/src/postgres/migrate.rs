@@ -67,8 +67,14 @@ async fn apply_missing(client: &mut Client, server: &Server) -> Result<(), tokio
             continue;
         }
         write.batch_execute(text).await?;
-        let row = (i64::try_from(*version).unwrap_or(i64::MAX), checksum(text), super::codec::stored(server.now.millis()));
-        write.execute("INSERT INTO migrations VALUES ($1, $2, $3, $4)", &[&row.0, name, &row.1, &row.2]).await?;
+        let row = (
+            i64::try_from(*version).unwrap_or(i64::MAX),
+            checksum(text),
+            super::codec::stored(server.now.millis()),
+        );
+        write
+            .execute("INSERT INTO migrations VALUES ($1, $2, $3, $4)", &[&row.0, name, &row.1, &row.2])
+            .await?;
     }
     let id = "INSERT INTO pins (tenant, name, value) VALUES ('', $1, $2) ON CONFLICT DO NOTHING";
     write.execute(id, &[&ID, &&server.id[..]]).await?;
@@ -94,7 +100,8 @@ async fn applied(read: &Transaction<'_>) -> Result<Vec<(u64, String)>, tokio_pos
 pub async fn role(client: &Client, server: &Server) -> Result<Option<&'static str>, Error> {
     let fail = |error| fail::explain(&error, &server.place.shown);
     // A role that another database's migration made may do nothing here until it was granted here.
-    let able = "SELECT has_table_privilege('entries', 'INSERT') AND has_sequence_privilege('entry_blocks', 'USAGE')";
+    let able =
+        "SELECT has_table_privilege('entries', 'INSERT') AND has_sequence_privilege('entry_blocks', 'USAGE')";
     if client.batch_execute("SET ROLE comity_app").await.is_ok()
         && is_bound(client).await.map_err(fail)?.0
         && client.query_one(able, &[]).await.map_err(fail)?.try_get(0).map_err(fail)?
@@ -110,7 +117,8 @@ pub async fn role(client: &Client, server: &Server) -> Result<Option<&'static st
 
 /// Whether row-level security holds for the role the session has now, and its name.
 async fn is_bound(client: &Client) -> Result<(bool, String), tokio_postgres::Error> {
-    let query = "SELECT NOT rolsuper AND NOT rolbypassrls, rolname::text FROM pg_roles WHERE rolname = current_user";
+    let query =
+        "SELECT NOT rolsuper AND NOT rolbypassrls, rolname::text FROM pg_roles WHERE rolname = current_user";
     let row = client.query_one(query, &[]).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
 }

@@ -46,11 +46,6 @@ impl Pool {
         Self { server, timer, idle: Mutex::default(), places, pins }
     }
 
-    /// The runtime that keeps time and moves the bytes.
-    pub fn timer(&self) -> &Handle {
-        &self.timer
-    }
-
     /// What all connections have in common.
     pub fn server(&self) -> &Arc<Server> {
         &self.server

@@ -66,7 +66,8 @@ impl Postgres {
         let read = |row: &Row| Ok((get::<i64>(row, 0)?, bytes(row, 1, Digest::from_slice)?));
         let found: HashMap<i64, Digest> =
             self.all(Sees::Tenant(tenant), sql, &values, read).await?.into_iter().collect();
-        let missing = || Error::Odd { server: self.shown().to_owned(), why: "a hash of the log is missing".to_owned() };
+        let missing =
+            || Error::Odd { server: self.shown().to_owned(), why: "a hash of the log is missing".to_owned() };
         wanted.iter().map(|place| found.get(place).copied().ok_or_else(missing)).collect()
     }
 

@@ -69,7 +69,8 @@ impl Pulse {
     /// Renews the sign of life, if there is one.
     async fn beat(&self, client: &Client) -> Result<(), Error> {
         let Some(name) = self.shown() else { return Ok(()) };
-        let sql = "INSERT INTO servers (owner, until) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+        let sql =
+            "INSERT INTO servers (owner, until) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
                    ON CONFLICT (owner) DO UPDATE SET until = excluded.until";
         client.execute(sql, &[&&*name, &LEASE.as_secs_f64()]).await.map(drop)
     }

@@ -2,8 +2,8 @@
 
 use super::Postgres;
 use super::codec::{self, Unread, account_columns, approval_columns, get, loaded, run_columns, stored};
-use super::pool::{Sees, Values, ask};
 use super::fail;
+use super::pool::{Sees, Values, ask};
 use crate::cells::{BreakerCell, RunCell};
 use crate::commit::{AccountId, MAX_PAYLOADS};
 use crate::error::Error;
@@ -26,7 +26,12 @@ pub(super) fn page(limit: usize) -> i64 {
 
 impl Postgres {
     /// The rows of a statement, as they are now or as they were at the snapshot.
-    pub(super) async fn rows(&self, sees: Sees<'_>, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Error> {
+    pub(super) async fn rows(
+        &self,
+        sees: Sees<'_>,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, Error> {
         match &self.pinned {
             None => self.inner.pool.rows(sees, sql, values).await,
             Some(pinned) => {
@@ -183,13 +188,15 @@ impl Postgres {
             approval_columns!(),
             " FROM approvals a JOIN runs r ON r.key = a.run WHERE a.run = $1"
         );
-        let found = self.all(Sees::Tenant(&run.tenant), sql, &[value(&run.key, Type::INT8)], codec::approval).await?;
+        let found =
+            self.all(Sees::Tenant(&run.tenant), sql, &[value(&run.key, Type::INT8)], codec::approval).await?;
         Ok(found.into_iter().map(|(id, cell)| ApprovalRow { id, cell }).collect())
     }
 
     /// One account of this tenant.
     pub async fn account(&self, tenant: &Tenant, id: AccountId) -> Result<Option<AccountRow>, Error> {
-        let sql = concat!("SELECT ", account_columns!(), " FROM accounts a WHERE a.id = $1 AND a.tenant = $2");
+        let sql =
+            concat!("SELECT ", account_columns!(), " FROM accounts a WHERE a.id = $1 AND a.tenant = $2");
         let (bytes, name) = (&id.0[..], tenant.as_str());
         let values = [value(&bytes, Type::BYTEA), value(&name, Type::TEXT)];
         let found = self.one(Sees::Tenant(tenant), sql, &values, codec::account).await?;
@@ -248,6 +255,13 @@ impl Postgres {
                 .one(Sees::All, stray_leaf, &[], |row| Ok((get(row, 0)?, loaded(row, 1)?)))
                 .await?,
         })
+    }
+
+    /// Whether `owner` showed a sign of life that still counts.
+    pub async fn lives(&self, owner: &str) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT FROM servers WHERE owner = $1 AND until > clock_timestamp())";
+        let found = self.one(Sees::All, sql, &[value(&owner, Type::TEXT)], |row| get(row, 0)).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The tenants that have runs, in order.

@@ -259,10 +259,7 @@ impl<'a> Batch<'a> {
         columns.push(column(&new, |(_, cell)| i64::from(cell.class)));
         self.send(&self.s.new_subjects, columns, new.len(), Must::Exist, sending);
         self.send(&self.s.changed_subjects, keep(&changed), changed.len(), Must::Exist, sending);
-        let columns = vec![
-            column(&old, |key| key.0.as_str()),
-            column(&old, |key| key.1.bytes().to_vec()),
-        ];
+        let columns = vec![column(&old, |key| key.0.as_str()), column(&old, |key| key.1.bytes().to_vec())];
         self.send(&self.s.old_subjects, columns, old.len(), Must::Nothing, sending);
         let pin = |key: &'a (Tenant, &'static str)| Some((key, self.cells.pins.get(key)?.as_ref()?));
         let pins: Vec<_> = self.writes.pins.iter().filter_map(pin).collect();

@@ -13,7 +13,8 @@ const RUNS: &str = concat!(
     " FROM unnest($1::text[], $2::bytea[]) AS n (tenant, id) JOIN runs r ON r.tenant = n.tenant AND r.id = n.id
       ORDER BY r.tenant, r.id FOR UPDATE OF r"
 );
-const LOGS: &str = "SELECT l.size, l.hashes, l.tenant FROM logs l WHERE l.tenant = ANY($1) ORDER BY l.tenant FOR UPDATE";
+const LOGS: &str =
+    "SELECT l.size, l.hashes, l.tenant FROM logs l WHERE l.tenant = ANY($1) ORDER BY l.tenant FOR UPDATE";
 const ACCOUNTS: &str = concat!(
     "SELECT ",
     account_columns!(),
@@ -175,7 +176,12 @@ pub fn column<'a, R, T: ToSql + Sync + Send + 'a>(rows: &[R], value: impl Fn(&R)
 }
 
 /// Sends one statement for all rows, and nothing when there are none; says how many rows were written.
-pub async fn send(client: &Client, statement: &Statement, columns: Vec<Column<'_>>, rows: usize) -> Result<u64, Error> {
+pub async fn send(
+    client: &Client,
+    statement: &Statement,
+    columns: Vec<Column<'_>>,
+    rows: usize,
+) -> Result<u64, Error> {
     if rows == 0 {
         return Ok(0);
     }

@@ -27,7 +27,8 @@ impl Rustls {
             }
             Roots::File(path) => {
                 let fail = |why: String| format!("`sslrootcert` `{}`: {why}", path.display());
-                let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fail(error.to_string()))?;
+                let certificates =
+                    CertificateDer::pem_file_iter(path).map_err(|error| fail(error.to_string()))?;
                 for certificate in certificates {
                     let certificate = certificate.map_err(|error| fail(error.to_string()))?;
                     store.add(certificate).map_err(|error| fail(error.to_string()))?;
@@ -84,7 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> tokio_postgres::tls::TlsStream for Encry
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }

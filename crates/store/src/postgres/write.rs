@@ -222,11 +222,12 @@ impl Core {
         number_runs(&mut self.runs, &writes, &mut cells);
         let first = self.entries.take(writes.entries.len());
         self.points.reach(Point::BeforeCommit);
-        let whole = write(client, statements, (&writes, &cells, &there), first).await.map_err(|error| Failed {
-            again: fail::is_worth_again(&error),
-            lost: fail::is_lost(&error),
-            error: fail::explain(&error, server),
-        })?;
+        let whole =
+            write(client, statements, (&writes, &cells, &there), first).await.map_err(|error| Failed {
+                again: fail::is_worth_again(&error),
+                lost: fail::is_lost(&error),
+                error: fail::explain(&error, server),
+            })?;
         if !whole {
             let why = "a row that was locked was gone when it was written".to_owned();
             return Err(Failed::hopeless(Error::Odd { server: server.clone(), why }));
