@@ -99,7 +99,15 @@ pub enum Command {
     Replay(Replay),
     /// Say what a workflow may cost, without running it
     Forecast(Forecast),
-    /// Recompute the ledger
+    /// Say what runs cost: by run, agent, model, step or day
+    Costs(command::costs::Costs),
+    /// Compare two runs, step by step
+    Diff(command::diff::Diff),
+    /// Write a run as a file that speaks for itself
+    Export(command::export::Export),
+    /// Keep copies of runs in a bucket or a folder
+    Archive(command::archive::Archive),
+    /// Recompute the ledger, or an export of it
     Verify(Verify),
     /// Check workflow files without running them
     Validate(Validate),
@@ -189,11 +197,33 @@ pub struct Approve {
     pub step: Option<String>,
 }
 
-/// Recompute the ledger.
+/// Recompute the ledger, or an export of it.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Only this run
-    pub run: Option<RunId>,
+    /// Only this run; or a file that `comity export` wrote, for which no database is needed
+    #[arg(value_name = "RUN|FILE")]
+    pub what: Option<Verified>,
+}
+
+/// What is verified, if not everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// One run.
+    Run(RunId),
+    /// A file.
+    File(PathBuf),
+}
+
+impl FromStr for Verified {
+    type Err = String;
+
+    /// What looks like a run's id is one, or wrong; anything else is a file.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("run_") && !std::path::Path::new(text).exists() {
+            return text.parse().map(Self::Run).map_err(|error: comity_core::id::BadId| error.to_string());
+        }
+        Ok(Self::File(text.into()))
+    }
 }
 
 /// What an answer is for.

@@ -1,12 +1,16 @@
 //! The commands, one file each.
 
 mod approve;
+pub mod archive;
 pub mod completions;
 pub mod config;
+pub mod costs;
 pub mod demo;
 pub mod describe;
+pub mod diff;
 pub mod doctor;
 pub mod explain;
+pub mod export;
 mod fmt;
 pub mod forecast;
 pub mod fork;
@@ -42,6 +46,10 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Stream(args) => stream::perform(context, args),
         Command::Replay(args) => replay::perform(context, &args),
         Command::Forecast(args) => forecast::perform(context, args),
+        Command::Costs(args) => costs::perform(context, &args),
+        Command::Diff(args) => diff::perform(context, &args),
+        Command::Export(args) => export::perform(context, &args),
+        Command::Archive(args) => archive::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),

@@ -64,6 +64,13 @@ impl Context {
         system_world(Arc::clone(&self.points)).clock
     }
 
+    /// Bytes that nobody can guess.
+    pub fn nonce(&self) -> [u8; 8] {
+        let mut nonce = [0; 8];
+        system_world(Arc::clone(&self.points)).entropy.fill(&mut nonce);
+        nonce
+    }
+
     /// Runs a command's work to its end, on worker threads of its own.
     pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         // Two at least: one may be busy writing to a slow terminal.

@@ -5,7 +5,7 @@ mod codes;
 pub use codes::CODES;
 
 use crate::error::Error;
-use comity_runtime::{Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
+use comity_runtime::{ArchiveError, Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum Exit {
     Usage = 2,
     /// A file is wrong.
     InvalidFile = 3,
+    /// Credentials are missing, or refused.
+    Auth = 4,
+    /// A server is out of reach.
+    Unreachable = 5,
     /// Refused by policy, or by a person.
     Denied = 6,
     /// A budget is used up.
@@ -38,6 +42,8 @@ impl Exit {
         (Self::Failed, "failed"),
         (Self::Usage, "usage"),
         (Self::InvalidFile, "invalid file"),
+        (Self::Auth, "auth"),
+        (Self::Unreachable, "unreachable"),
         (Self::Denied, "denied"),
         (Self::Budget, "budget"),
         (Self::Waiting, "waiting for a person"),
@@ -163,6 +169,7 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
+        RuntimeError::Archive(error) => of_archive(error),
         RuntimeError::Store(error) => of_store(error),
         RuntimeError::Ledger(error) => of_ledger(error),
         RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
@@ -244,6 +251,53 @@ fn of_gate(error: &GateError) -> Meaning {
         GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
             means(Exit::Failed, "CM0260", DEFECT)
         }
+    }
+}
+
+fn of_archive(error: &ArchiveError) -> Meaning {
+    match error {
+        ArchiveError::Address { .. } | ArchiveError::Key(_) => means(
+            Exit::Usage,
+            "CM0261",
+            "give `s3://BUCKET/PREFIX`, or the path of a folder; over http only to this machine, or with \
+             AWS_ALLOW_HTTP=true",
+        ),
+        ArchiveError::NoCredentials { .. } => {
+            means(Exit::Auth, "CM0262", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+        }
+        ArchiveError::Refused { .. } => {
+            means(Exit::Auth, "CM0263", "check the keys, and that they may get, put, list and delete there")
+        }
+        ArchiveError::NoBucket { .. } => {
+            means(Exit::Failed, "CM0264", "make the bucket first, or name another")
+        }
+        ArchiveError::Unreachable { .. } => means(
+            Exit::Unreachable,
+            "CM0265",
+            "check the address (`--endpoint URL`, AWS_ENDPOINT_URL, AWS_REGION); then give the command again: \
+             what is there already is left",
+        ),
+        ArchiveError::WritesOver { .. } => means(
+            Exit::Failed,
+            "CM0266",
+            "use storage that has conditional writes: Amazon S3, MinIO, R2 and others do; nothing was kept",
+        ),
+        ArchiveError::Conflict { .. } => means(
+            Exit::LedgerBroken,
+            "CM0267",
+            "nothing was written over; `comity archive --check` and `comity verify` show which of the two is not \
+             as it was written",
+        ),
+        ArchiveError::TooLarge { .. } => means(
+            Exit::Failed,
+            "CM0268",
+            "keep it with `comity export RUN --to FILE`, or back the database up",
+        ),
+        ArchiveError::Failed { .. } => means(
+            Exit::Failed,
+            "CM0269",
+            "mend it, then give the command again: what is there already is left",
+        ),
     }
 }
 

@@ -63,6 +63,24 @@ fn date(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+/// The first millisecond of a day that is written `2026-11-20`, UTC; `None` if there is no such day.
+pub fn day_start(text: &str) -> Option<u64> {
+    let mut parts = text.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day > 31 || text.len() != 10 {
+        return None;
+    }
+    // The inverse of `date`, by the same source: `days_from_civil`.
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let march = year - u64::from(month <= 2);
+    let (era, year_of_era) = (march / 400, march % 400);
+    let day_of_year = (153 * shifted + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    // A day that its month does not have comes out as one of the next.
+    (date(days) == (year, month, day)).then_some(days * 86_400_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +114,17 @@ mod tests {
         assert_eq!([ago(8_000_000), ago(400_000_000)], ["2 h ago", "4 d ago"]);
         assert_eq!(ago(864_000_000), "2025-11-10 12:00");
         assert_eq!([moment(now + 500, now), moment(now + 8_000_000, now)], ["in 0 s", "in 2 h"]);
+    }
+
+    #[test]
+    fn every_day_is_found_again() {
+        for days in 0..80_000 {
+            let (year, month, day) = date(days);
+            assert_eq!(day_start(&format!("{year:04}-{month:02}-{day:02}")), Some(days * 86_400_000));
+        }
+        for none in ["1969-12-31", "2025-02-29", "2025-00-01", "2025-1-01", "2025-01-01x", "2025-01"] {
+            assert_eq!(day_start(none), None, "{none}");
+        }
     }
 
     #[test]

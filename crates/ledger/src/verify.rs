@@ -6,7 +6,7 @@
 //! (if that run is there); of approvals their state, step, expiry and the entry that asked.
 //!
 //! Not checked, because no entry says it: a run's owner and the times of its row; an account's label, and
-//! the caps of accounts above the runs'; an approval's tenant and binding (whoever consumes an approval recomputes the binding); breakers;
+//! the caps of accounts above the runs'; an approval's binding (whoever consumes an approval recomputes it); breakers;
 //! rows of a tenant that has no run, and approvals of a run that is not there.
 //!
 //! Not shown, because a database cannot testify against itself: that whoever could write the file did not

@@ -76,6 +76,9 @@ pub enum Error {
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] comity_govern::Error),
+    /// A place that copies are kept in failed.
+    #[error(transparent)]
+    Archive(#[from] comity_archive::Error),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] comity_store::Error),

@@ -2,6 +2,7 @@
 //!
 //! This room reads no arguments and prints nothing; it knows no HTTP. Start with [`Runtime`].
 
+mod archive;
 mod bundle;
 mod describe;
 mod error;
@@ -18,7 +19,9 @@ mod system;
 mod tail;
 pub mod view;
 
+pub use archive::{Archived, Progress, Shelf, check_archive};
 pub use bundle::{Reader, no_files};
+pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
 pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,

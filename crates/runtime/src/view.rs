@@ -4,8 +4,11 @@
 mod account;
 mod at;
 mod attest;
+mod costs;
+mod diff;
 mod entries;
 mod evidence;
+mod export;
 mod facts;
 mod follow;
 mod forecast;
@@ -14,7 +17,10 @@ mod sbom;
 mod story;
 
 pub use attest::Attestation;
+pub use costs::{CostsBy, CostsWanted};
+pub use diff::Lines;
 pub use entries::Rows;
+pub use export::{ExportWanted, check_export};
 pub use follow::{Patience, Until};
 pub use forecast::forecast;
 pub use runs::RunsWanted;

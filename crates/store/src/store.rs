@@ -253,7 +253,8 @@ impl Store {
     }
 }
 
-/// Reads: each names a tenant, touches an index, and returns at most a page.
+/// Reads: each names a tenant, touches an index, and returns at most a page. One that takes a [`RunCell`] names the
+/// cell's tenant: a cell in another tenant's name opens nothing.
 impl Store {
     /// One run of this tenant.
     pub async fn run(&self, tenant: &Tenant, run: RunId) -> Result<Option<RunCell>, Error> {

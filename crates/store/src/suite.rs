@@ -17,6 +17,7 @@ mod money;
 mod queue;
 mod read;
 mod subject;
+mod tenancy;
 
 pub use approval::*;
 pub use chain::*;
@@ -26,6 +27,7 @@ pub use money::*;
 pub use queue::*;
 pub use read::*;
 pub use subject::*;
+pub use tenancy::*;
 
 use crate::cells::AccountCell;
 use crate::commit::{AccountId, Append, Commit, Fence, Op, Payload, Receipt, Refused};
@@ -64,7 +66,7 @@ macro_rules! store_suite {
                 a_run_that_moves_is_due_until_a_leaf_covers_it, leaves_and_hashes_are_placed_in_order,
                 a_leaf_covers_more_than_the_last_and_no_more_than_there_is, of_64_anchors_one_wins_each_size,
                 a_checkpoint_of_a_size_is_replaced, subjects_are_kept_wrapped_anew_and_erased,
-                a_value_is_pinned_once,
+                a_value_is_pinned_once, neither_of_two_tenants_learns_of_the_other,
             );
         }
     };

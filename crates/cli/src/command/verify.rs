@@ -1,21 +1,35 @@
 //! `comity verify`: recomputes the ledger.
 
-use crate::args::Verify;
+use super::export;
+use crate::args::{Verified, Verify};
 use crate::context::{Context, Database, must_exist};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::files;
 use crate::printer::{Format, Printer, Stream, Tone, one_line};
 use crate::summary::count;
 use comity_api::VerifyReport;
+use comity_runtime::view::check_export;
 
-/// Verifies one run, or everything.
+/// The most bytes of an export that are read: what an archive takes as one object.
+const LIMIT: u64 = 256 << 20;
+
+/// Verifies one run, or everything, or a file.
 pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
+    let only = match &args.what {
+        None => None,
+        Some(Verified::Run(run)) => Some(*run),
+        Some(Verified::File(path)) => {
+            let (report, _) = check_export(files::text(path, LIMIT)?.as_bytes());
+            return Ok(export::conclude(&context.printer, &report));
+        }
+    };
     let report = context.block_on(async {
         let runtime = context.open(Database::Existing)?.runtime;
-        if let Some(run) = args.run {
+        if let Some(run) = only {
             must_exist(&runtime, run).await?;
         }
-        Ok(runtime.verify(args.run).await?)
+        Ok(runtime.verify(only).await?)
     })?;
     let printer = &context.printer;
     match printer.format() {

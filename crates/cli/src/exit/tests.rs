@@ -14,6 +14,10 @@ fn gate(error: GateError) -> Error {
     RuntimeError::Gate(error).into()
 }
 
+fn archive(error: ArchiveError) -> Error {
+    RuntimeError::Archive(error).into()
+}
+
 #[test]
 fn every_error_has_its_exit_and_code() {
     let (run, step) = (RunId::from_bytes([1; 16]), StepId::from_bytes([2; 16]));
@@ -70,6 +74,12 @@ fn every_error_has_its_exit_and_code() {
             9,
             "CM0251",
         ),
+        (archive(ArchiveError::NoCredentials { place: why() }), 4, "CM0262"),
+        (archive(ArchiveError::Refused { place: why(), why: why() }), 4, "CM0263"),
+        (archive(ArchiveError::NoBucket { place: why() }), 1, "CM0264"),
+        (archive(ArchiveError::Unreachable { place: why(), why: why() }), 5, "CM0265"),
+        (archive(ArchiveError::WritesOver { place: why() }), 1, "CM0266"),
+        (archive(ArchiveError::Conflict { place: why(), key: why() }), 9, "CM0267"),
     ];
     for (error, exit, code) in cases {
         let meaning = meaning(&error);

@@ -92,6 +92,14 @@ fn what_happened_line_by_line() {
 }
 
 #[test]
+fn what_it_cost_and_how_it_differs() {
+    let (sandbox, run) = review();
+    all(&sandbox, "costs", &["costs"], 0);
+    all(&sandbox, "costs_by_step", &["costs", &run, "--by", "step"], 0);
+    all(&sandbox, "diff_same", &["diff", &run, &run], 0);
+}
+
+#[test]
 fn the_fixture_is_sound() {
     let (sandbox, run) = review();
     let verified = sandbox.comity(&["verify", &run]).expect(0);

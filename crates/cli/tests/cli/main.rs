@@ -21,6 +21,8 @@ mod front;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod running;

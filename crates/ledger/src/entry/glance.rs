@@ -5,7 +5,7 @@
 
 mod cursor;
 
-use super::{CheckMark, Entry, EntryKind, RunStatus, StepRef, VERSION, Verdict};
+use super::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, VERSION, Verdict};
 use crate::payload::{Commitments, Slot};
 use comity_core::{Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, StepId, StepKind, Tenant};
 use cursor::Cursor;
@@ -28,6 +28,8 @@ pub struct Glance<'b> {
     pub kind: EntryKind,
     /// See [`Entry::namespace`].
     pub namespace: &'b str,
+    /// See [`Entry::origin`].
+    pub origin: Option<Origin>,
     /// See [`Entry::part`].
     pub part: Option<Amounts>,
     /// See [`Entry::payloads`].
@@ -69,6 +71,7 @@ impl<'b> Glance<'b> {
         let hold = at.field(b"\"hold\":", amounts)?;
         let kind = at.required(b"\"kind\":", |at| kind(at.plain()?))?;
         let namespace = at.required(b"\"namespace\":", |at| at.name(Namespace::is_name))?;
+        let origin = at.field(b"\"origin\":", origin)?;
         let part = at.field(b"\"part\":", amounts)?;
         let payloads = at.field(b"\"payloads\":", commitments)?;
         let policy = at.field(b"\"policy\":", Cursor::digest)?;
@@ -93,6 +96,7 @@ impl<'b> Glance<'b> {
             hold,
             kind,
             namespace,
+            origin,
             part,
             payloads,
             policy,
@@ -120,8 +124,7 @@ impl<'b> Glance<'b> {
             hold: self.hold,
             kind: self.kind,
             namespace: self.namespace.parse().ok()?,
-            // An entry that goes back to another run is rare, and not read here.
-            origin: None,
+            origin: self.origin,
             part: self.part,
             payloads: self.payloads,
             policy: self.policy,
@@ -150,6 +153,17 @@ fn amounts(at: &mut Cursor<'_>) -> Option<Amounts> {
     let tokens = at.number()?;
     at.take(b"}")?;
     Some(Amounts { micro_usd, millis, steps, tokens })
+}
+
+fn origin(at: &mut Cursor<'_>) -> Option<Origin> {
+    at.take(b"{\"entry\":")?;
+    let entry = at.digest()?;
+    at.take(b",\"run\":")?;
+    let run = at.id(RunId::from_text)?;
+    at.take(b",\"seq\":")?;
+    let seq = at.number()?;
+    at.take(b"}")?;
+    Some(Origin { entry, run, seq })
 }
 
 /// The list of marks as it is written, once every mark was understood. An empty list is never written.
@@ -248,6 +262,7 @@ fn kind(word: &[u8]) -> Option<EntryKind> {
         b"approved" => EntryKind::Approved,
         b"rejected" => EntryKind::Rejected,
         b"expired" => EntryKind::Expired,
+        b"reused" => EntryKind::Reused,
         b"settled" => EntryKind::Settled,
         b"failed" => EntryKind::Failed,
         b"cancelled" => EntryKind::Cancelled,

@@ -31,9 +31,11 @@ impl Sqlite {
     pub async fn entry_hashes(&self, run: &RunCell, from: u64, limit: usize) -> Result<Vec<Digest>, Error> {
         self.read(|connection| {
             let mut query = connection.prepare_cached(
-                "SELECT hash FROM entries WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+                "SELECT e.hash FROM runs r CROSS JOIN entries e ON e.run = r.key
+                 WHERE r.key = ?1 AND r.tenant = ?4 AND e.seq >= ?2 ORDER BY e.seq LIMIT ?3",
             )?;
-            let rows = query.query_map((run.key, stored(from), page(limit)), |row| digest(row, 0))?;
+            let tenant = run.tenant.as_str();
+            let rows = query.query_map((run.key, stored(from), page(limit), tenant), |row| digest(row, 0))?;
             rows.collect()
         })
     }

@@ -119,12 +119,14 @@ impl Sqlite {
     ) -> Result<usize, Error> {
         self.read(|connection| {
             let mut entries = connection.prepare_cached(
-                "SELECT id, tenant, seq, body, hash FROM entries WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+                "SELECT e.id, e.tenant, e.seq, e.body, e.hash FROM runs r CROSS JOIN entries e ON e.run = r.key
+                 WHERE r.key = ?1 AND r.tenant = ?4 AND e.seq >= ?2 ORDER BY e.seq LIMIT ?3",
             )?;
             let mut payloads = connection.prepare_cached(
                 "SELECT id, tenant, codec, subject, salt, body FROM payloads WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
             )?;
-            let mut rows = entries.query((run.key, stored(from), limit.min(PAGE) as i64))?;
+            let limit = limit.min(PAGE) as i64;
+            let mut rows = entries.query((run.key, stored(from), limit, run.tenant.as_str()))?;
             let mut count = 0;
             while let Some(row) = rows.next()? {
                 let mut entry = entry_row(row)?;
@@ -152,9 +154,9 @@ impl Sqlite {
         self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT r.id, a.step, a.binding, a.state, a.expires_ms, a.asked_seq, a.id FROM approvals a
-                 JOIN runs r ON r.key = a.run WHERE a.run = ?1",
+                 JOIN runs r ON r.key = a.run WHERE a.run = ?1 AND a.tenant = ?2",
             )?;
-            let rows = query.query_map([run.key], |row| {
+            let rows = query.query_map((run.key, run.tenant.as_str()), |row| {
                 let id: Vec<u8> = row.get(6)?;
                 let id = parsed(row, 6, ApprovalId::from_slice(&id))?;
                 Ok(ApprovalRow { id, cell: approval_cell(row, 0)? })

@@ -207,7 +207,7 @@ impl Writer {
         self.write_breakers(writes, cells)?;
         for (tenant, id) in &writes.subjects {
             let cell = cells.subjects.get(&(tenant.clone(), *id)).and_then(Option::as_ref);
-            self.write_subject(*id, cell, tenant, cells)?;
+            self.write_subject(*id, cell, tenant)?;
         }
         self.write_log(writes, cells)
     }
@@ -272,23 +272,21 @@ impl Writer {
         id: SubjectId,
         cell: Option<&SubjectCell>,
         tenant: &Tenant,
-        cells: &Cells,
     ) -> rusqlite::Result<()> {
         let Some(cell) = cell else {
             let mut delete = self.statement("DELETE FROM subjects WHERE tenant = ?1 AND id = ?2")?;
             delete.execute((tenant.as_str(), &id.bytes()[..]))?;
             return Ok(());
         };
-        // Its run is the commit's when it is new, and stays what it is when it is wrapped anew.
-        let run = cell.run.and_then(|run| cells.runs.get(&(tenant.clone(), run)).and_then(Option::as_ref));
+        // Replaced whole: a key that one batch erases and makes anew may belong to another run than before.
         let mut write = self.statement(
-            "INSERT INTO subjects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, id)
-             DO UPDATE SET by_key = excluded.by_key, wrapped = excluded.wrapped, label = excluded.label",
+            "INSERT OR REPLACE INTO subjects
+             VALUES (?1, ?2, (SELECT key FROM runs WHERE tenant = ?1 AND id = ?3), ?4, ?5, ?6, ?7)",
         )?;
         write.execute((
             tenant.as_str(),
             &id.bytes()[..],
-            run.map(|run| run.key),
+            cell.run.map(|run| run.bytes().to_vec()),
             cell.class,
             &cell.wrapped.by.0[..],
             &cell.wrapped.bytes,

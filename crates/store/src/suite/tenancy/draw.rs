@@ -76,8 +76,9 @@ impl Draw {
         let run = RunId::from_bytes(self.id());
         let cell = world.run(run);
         let fence = match (&cell, self.below(10)) {
-            (None, 0..9) | (Some(_), 0) => Fence::New,
-            (Some(cell), 1..6) => Fence::Epoch(cell.epoch),
+            (None, 0..9) => Fence::New,
+            (Some(cell), 0..5) => Fence::Epoch(cell.epoch),
+            (Some(_), 5) if self.one_in(4) => Fence::New,
             (_, 6) => Fence::Epoch(1 + self.below(3)),
             _ => Fence::Anyone,
         };
@@ -86,7 +87,8 @@ impl Draw {
             let owner = format!("owner-{}", self.below(3)).into();
             ops.push(Op::OpenRun { namespace: Namespace::default_name(), owner });
         }
-        for _ in 0..1 + self.below(3) {
+        let more = if self.one_in(3) { self.below(3) } else { 0 };
+        for _ in 0..1 + more {
             let op = self.op(world, run);
             ops.push(op);
         }
@@ -106,24 +108,46 @@ impl Draw {
         match self.below(18) {
             0..4 => self.append(),
             4 => Op::SetStatus(self.below(4) as u8),
-            5 => Op::TakeOver { from: 1 + self.below(4), owner: format!("owner-{}", self.below(3)).into() },
+            5 => {
+                let epoch = world.run(run).map_or(1, |cell| cell.epoch);
+                let from = if self.one_in(4) { 1 + self.below(4) } else { epoch };
+                Op::TakeOver { from, owner: format!("owner-{}", self.below(3)).into() }
+            }
             6 => {
                 let caps = Amounts { tokens: 5_000 * self.below(3), ..Amounts::UNLIMITED };
                 Op::EnsureAccount { account: AccountId(self.id()), label: "purse".into(), caps }
             }
             7 | 8 => Op::Hold { accounts: self.accounts(), amounts: self.amounts() },
-            9 => Op::Settle { accounts: self.accounts(), held: self.amounts(), spent: self.amounts() },
-            10 if self.one_in(4) => Op::Freeze(AccountId(self.id())),
-            10 | 11 => {
-                let (approval, step) = (ApprovalId::from_bytes(self.id()), StepId::from_bytes(self.id()));
-                Op::AskApproval { approval, step, binding: self.digest(), expires: self.moment() }
+            9 => {
+                let held = if self.one_in(2) { Amounts::ZERO } else { self.amounts() };
+                Op::Settle { accounts: self.accounts(), held, spent: self.amounts() }
             }
-            12 => Op::SetApproval(ApprovalId::from_bytes(self.id()), STATES[self.below(5) as usize]),
+            10 if self.one_in(20) => Op::Freeze(AccountId(self.id())),
+            10 | 11 => self.approval(world, run),
+            12 => self.append(),
             13 => self.breaker(),
-            14 => self.add_subject(),
+            14 => self.add_subject(world),
             15 => self.rewrap_or_erase(world),
             16 => self.anchor(world, run),
-            _ => Op::Pin { name: ["one", "two"][self.below(2) as usize], value: vec![self.below(3) as u8].into() },
+            _ => Op::Pin {
+                name: ["one", "two"][self.below(2) as usize],
+                value: vec![self.below(3) as u8].into(),
+            },
+        }
+    }
+
+    /// Asks for a new one or decides an old one, now and then of another run.
+    fn approval(&mut self, world: &World, run: RunId) -> Op {
+        let approval = ApprovalId::from_bytes(self.id());
+        match world.approval(approval) {
+            Some(cell) if cell.run_id == run || self.one_in(4) => {
+                Op::SetApproval(approval, STATES[self.below(5) as usize])
+            }
+            Some(_) => self.append(),
+            None => {
+                let step = StepId::from_bytes(self.id());
+                Op::AskApproval { approval, step, binding: self.digest(), expires: self.moment() }
+            }
         }
     }
 
@@ -152,9 +176,13 @@ impl Draw {
         Op::Breaker { endpoint: format!("endpoint-{}", self.below(u64::from(IDS))).into(), change }
     }
 
-    fn add_subject(&mut self) -> Op {
+    fn add_subject(&mut self, world: &World) -> Op {
+        let id = SubjectId::from_bytes(self.id());
+        if world.subject(id).is_some() && !self.one_in(4) {
+            return Op::EraseSubjects(vec![id]);
+        }
         Op::AddSubject(Box::new(NewSubject {
-            id: SubjectId::from_bytes(self.id()),
+            id,
             class: self.below(3) as u8,
             of_run: self.one_in(2),
             wrapped: self.wrapped(),
@@ -186,7 +214,7 @@ impl Draw {
             root: self.digest(),
             frontier: self.bytes().to_vec(),
         };
-        let leaves = if self.one_in(4) { Vec::new() } else { vec![leaf] };
+        let leaves = if leaf.size == 0 || self.one_in(4) { Vec::new() } else { vec![leaf] };
         let hashes = leaves.iter().map(|_| self.digest()).collect();
         Op::Anchor(Box::new(Anchor { from, leaves, hashes, note: self.bytes() }))
     }

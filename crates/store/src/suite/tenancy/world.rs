@@ -2,7 +2,7 @@
 
 use super::{IDS, link};
 use crate::apply::{Cells, Writes};
-use crate::cells::{BreakerCell, LogCell, RunCell, SubjectCell};
+use crate::cells::{ApprovalCell, BreakerCell, LogCell, RunCell, SubjectCell};
 use crate::commit::{AccountId, Commit, Receipt, Refused};
 use crate::{EntryRow, LeafRow, Store};
 use comity_core::{ApprovalId, Digest, RunId, SubjectId, Tenant, Timestamp};
@@ -43,6 +43,10 @@ impl World {
         self.cells.subjects.get(&(self.tenant.clone(), id)).cloned().flatten()
     }
 
+    pub fn approval(&self, id: ApprovalId) -> Option<ApprovalCell> {
+        self.cells.approvals.get(&(self.tenant.clone(), id)).cloned().flatten()
+    }
+
     pub fn log(&self) -> LogCell {
         self.cells.logs.get(&self.tenant).copied().unwrap_or_default()
     }
@@ -55,7 +59,10 @@ impl World {
             let payloads = new.payloads.iter().map(|payload| {
                 let subject = payload.subject.map(|subject| subject.bytes().to_vec());
                 let body = payload.body.to_vec();
-                format!("{:?}", (payload.slot, i64::from(payload.codec), subject, payload.salt.to_vec(), body))
+                format!(
+                    "{:?}",
+                    (payload.slot, i64::from(payload.codec), subject, payload.salt.to_vec(), body)
+                )
             });
             let payloads: Lines = payloads.collect();
             let line = format!("{:?}", (new.seq, new.body.to_vec(), new.hash.0.to_vec(), payloads));
@@ -99,8 +106,7 @@ impl World {
             let id = [number; 16];
             let account = self.cells.accounts.get(&(self.tenant.clone(), AccountId(id))).cloned().flatten();
             line(&mut out, "account", &account);
-            let approval = (self.tenant.clone(), ApprovalId::from_bytes(id));
-            line(&mut out, "approval", &self.cells.approvals.get(&approval).cloned().flatten());
+            line(&mut out, "approval", &self.approval(ApprovalId::from_bytes(id)));
             line(&mut out, "subject", &self.subject(SubjectId::from_bytes(id)));
             let endpoint: Arc<str> = format!("endpoint-{}", number - 1).into();
             let breaker = self.cells.breakers.get(&(self.tenant.clone(), endpoint)).copied();
@@ -186,7 +192,9 @@ impl World {
         let ids: Vec<[u8; 16]> = (1..=IDS).map(|number| [number; 16]).collect();
         let accounts: Vec<bool> = ids
             .iter()
-            .map(|id| self.cells.accounts.get(&(self.tenant.clone(), AccountId(*id))).is_some_and(Option::is_some))
+            .map(|id| {
+                self.cells.accounts.get(&(self.tenant.clone(), AccountId(*id))).is_some_and(Option::is_some)
+            })
             .collect();
         assert_eq!(store.accounts(&self.tenant, None).await.unwrap().len(), all(&accounts));
         let subjects: Vec<bool> =
@@ -222,7 +230,8 @@ fn line<T: Debug>(out: &mut Lines, what: &str, row: &T) {
 pub fn without_keys(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (place, part) in text.split("RunCell { key: ").enumerate() {
-        let rest = if place == 0 { part } else { part.trim_start_matches(|sign: char| sign.is_ascii_digit()) };
+        let rest =
+            if place == 0 { part } else { part.trim_start_matches(|sign: char| sign.is_ascii_digit()) };
         if place > 0 {
             out.push_str("RunCell { key: _");
         }
