@@ -185,6 +185,23 @@ impl Server {
         create(&self.url("postgres"), name);
     }
 
+    /// Stops every process of the server, as a machine that hangs does.
+    pub fn pause(&self) {
+        signal("STOP", &self.processes());
+    }
+
+    /// Lets a paused server go on.
+    pub fn go_on(&self) {
+        signal("CONT", &self.processes());
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        let Some(process) = &self.process else { return Vec::new() };
+        let mut all = children(process.id());
+        all.push(process.id());
+        all
+    }
+
     /// Ends the server, and waits until all of its processes are gone.
     pub fn end(&mut self, how: End) {
         let Some(mut process) = self.process.take() else { return };
@@ -254,14 +271,22 @@ fn wait_until_ready(url: &str, folder: &Path) {
     }
 }
 
+/// Gives a file or a folder to the user that servers run as; nobody else may read it.
+pub fn give(path: &Path) {
+    let mode = if path.is_dir() { "0755" } else { "0600" };
+    let changed = Command::new("chmod").arg(mode).arg(path).status().expect("chmod");
+    assert!(changed.success());
+    if is_root() {
+        let owned = Command::new("chown").arg("postgres:").arg(path).status().expect("chown");
+        assert!(owned.success(), "it is given to the user postgres");
+    }
+}
+
 /// Makes a cluster in `folder/data`, owned by whoever will run it.
 fn make_cluster(folder: &Path) {
     std::fs::create_dir_all(folder).expect("a folder");
     let mut command = Command::new("setpriv");
-    if is_root() {
-        let owned = Command::new("chown").arg("postgres:").arg(folder).status().expect("chown");
-        assert!(owned.success(), "the folder is given to the user postgres");
-    }
+    give(folder);
     command.args(unprivileged().into_iter().skip(1)).arg(bin("initdb"));
     command.args(["--no-sync", "--no-locale", "-E", "UTF8", "-A", "trust", "-U", ADMIN, "-D"]);
     let made = command.arg(folder.join("data")).stdin(Stdio::null()).output().expect("setpriv");
