@@ -4,6 +4,7 @@ use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
 use comity_core::{Clock, Points, RunId};
+use comity_runtime::keys::KeyPlace;
 use comity_runtime::{Runtime, Settings, system_world};
 use std::future::Future;
 use std::path::Path;
@@ -55,8 +56,14 @@ impl Context {
         }
         let world = system_world(Arc::clone(&self.points));
         let clock = Arc::clone(&world.clock);
-        let runtime = Runtime::open(Settings::local(path, self.globals.durability.into(), world))?;
+        let runtime =
+            Runtime::open(Settings::local(path, self.globals.durability.into(), world, self.keys()))?;
         Ok(Opened { runtime, clock })
+    }
+
+    /// Where the keys are that texts are under.
+    pub fn keys(&self) -> KeyPlace {
+        self.globals.keys.clone().map_or(KeyPlace::Person, KeyPlace::Folder)
     }
 
     /// The clock of this machine.

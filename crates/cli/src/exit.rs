@@ -5,6 +5,7 @@ mod codes;
 pub use codes::CODES;
 
 use crate::error::Error;
+use comity_runtime::KeyFault;
 use comity_runtime::{ArchiveError, Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
 
 /// An exit code.
@@ -173,6 +174,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Store(error) => of_store(error),
         RuntimeError::Ledger(error) => of_ledger(error),
         RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
+        RuntimeError::Unsigned(_) => means(
+            Exit::Failed,
+            "CM0294",
+            "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
+        ),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }
@@ -213,6 +219,7 @@ fn of_gate(error: &GateError) -> Meaning {
     match error {
         GateError::Store(error) => of_store(error),
         GateError::Ledger(error) => of_ledger(error),
+        GateError::Erased(_) => means(Exit::Failed, "CM0304", ERASED),
         GateError::NoRun(_) => means(
             Exit::Failed,
             "CM0230",
@@ -306,6 +313,27 @@ fn of_ledger(error: &LedgerError) -> Meaning {
         LedgerError::Store(error) => of_store(error),
         LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
         LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
+        LedgerError::Keys(error) => of_keys(error),
+        LedgerError::Erased { .. } | LedgerError::RunErased => means(Exit::Failed, "CM0304", ERASED),
+    }
+}
+
+const ERASED: &str = "`comity trace RUN` shows what is left; `comity run FLOW` starts a new run";
+
+fn of_keys(error: &KeyFault) -> Meaning {
+    match error {
+        KeyFault::Place { .. } => {
+            means(Exit::Failed, "CM0300", "mend that, or say where keys are kept with `--keys DIR`")
+        }
+        KeyFault::Gone { .. } => means(
+            Exit::Failed,
+            "CM0301",
+            "name the folder that this database's keys are in with `--keys DIR`, or set COMITY_TENANT_KEY",
+        ),
+        KeyFault::Damaged { .. } => means(Exit::LedgerBroken, "CM0302", BROKEN),
+        KeyFault::NoNext { .. } => {
+            means(Exit::Usage, "CM0303", "provide the next key, and give the command again")
+        }
     }
 }
 

@@ -12,13 +12,16 @@
 
 mod disk;
 mod given;
+mod lazy;
 mod place;
 
+pub use comity_ledger::keys::KeyFault;
 pub use given::Given;
-pub use place::{default_folder, outside};
+pub use lazy::KeyPlace;
+pub use place::{default_folder, in_folder, outside};
 
 use comity_core::{Entropy, Tenant};
-use comity_ledger::keys::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret, TenantKey};
+use comity_ledger::keys::{Destroyed, KeyFuture, KeyId, Keys, Secret, TenantKey};
 use disk::{Disk, Locked};
 use std::collections::HashMap;
 use std::path::Path;

@@ -14,6 +14,7 @@ mod pinned;
 mod report;
 mod runner;
 mod runtime;
+mod signing;
 mod stored;
 mod system;
 mod tail;
@@ -27,6 +28,8 @@ pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
 };
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
+pub use comity_ledger::keys::KeyFault;
+pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::{Address, Durability, Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
@@ -35,6 +38,7 @@ pub use fork::{Fork, ForkRequest};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
+pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
 

@@ -15,6 +15,7 @@ mod migrations;
 mod postgres;
 mod queue;
 mod rows;
+mod scan;
 mod sqlite;
 mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -33,5 +34,6 @@ pub use error::{CommitError, Error};
 pub use rows::{
     AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, PayloadRow, RunRow, SubjectRow, Totals,
 };
+pub use scan::{EntryRef, Page, PayloadRef, Scan, Scanned};
 pub use sqlite::SCHEMA;
 pub use store::{Address, Durability, Options, Pump, Store, Ticket};

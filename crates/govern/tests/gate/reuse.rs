@@ -25,7 +25,7 @@ fn origin(house: &House) -> RunId {
 /// Where step 0 of the run is recorded.
 fn recorded(house: &House, run: RunId) -> Recorded {
     let cell = house.wait(house.store.run(&house.person().tenant, run)).unwrap().unwrap();
-    let end = house.wait(read_one(&house.store, &cell, 2)).unwrap().unwrap();
+    let end = house.wait(read_one(house.gate.vault(), &cell, 2)).unwrap().unwrap();
     assert_eq!(end.entry.kind, EntryKind::Settled);
     Recorded { act: 1, end: 2, hash: end.hash, edited: None }
 }

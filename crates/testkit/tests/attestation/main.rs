@@ -48,7 +48,12 @@ struct House {
 impl House {
     fn open(&self) -> Runtime {
         let database = self.folder.path().join("c.db");
-        let settings = Settings::local(database, Durability::Process, system_world(Arc::new(Unwatched)));
+        let settings = Settings::local(
+            database,
+            Durability::Process,
+            system_world(Arc::new(Unwatched)),
+            comity_testkit::keys::place(),
+        );
         Runtime::open(settings).unwrap()
     }
 
@@ -73,11 +78,12 @@ fn attested() -> (House, Attestation) {
             task: "a task that is nobody's business".to_owned(),
             read: no_files(),
             trace: None,
+            about: None,
         };
         let run = runtime.start(request, Hooks::default()).await.unwrap().run;
-        let first = runtime.attestation(run, None).await.unwrap();
+        let first = runtime.attestation(run).await.unwrap();
         drop(runtime);
-        let again = house.open().attestation(run, None).await.unwrap();
+        let again = house.open().attestation(run).await.unwrap();
         assert_eq!(first, again, "the same entries give the same attestation");
         first
     });
