@@ -417,6 +417,8 @@ impl Store {
     ) -> Result<Page, Error> {
         match &self.0 {
             Backend::Sqlite(backend) => backend.scan(scan, visit).await,
+            // Its rows lie in no order of their own.
+            Backend::Postgres(_) => Ok(Page::Odd),
         }
     }
 
@@ -425,6 +427,7 @@ impl Store {
     pub fn counts_rows(&self) -> bool {
         match &self.0 {
             Backend::Sqlite(_) => true,
+            Backend::Postgres(_) => false,
         }
     }
 
