@@ -116,6 +116,10 @@ pub enum Command {
     Attest(command::attest::Attest),
     /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
+    /// Look after the ledger as a whole
+    Ledger(command::ledger::Ledger),
+    /// Sign that logs of others only grew
+    Witness(command::witness::Witness),
     /// Check workflow files without running them
     Validate(Validate),
     /// Run four agents under a policy, in two seconds: no key, no files, no network

@@ -16,6 +16,7 @@ mod fmt;
 pub mod forecast;
 pub mod fork;
 pub mod init;
+pub mod ledger;
 pub mod man;
 pub mod replay;
 mod resume;
@@ -27,6 +28,7 @@ pub mod trace;
 mod validate;
 mod verify;
 pub mod watch;
+pub mod witness;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -52,7 +54,9 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Export(args) => export::perform(context, &args),
         Command::Attest(args) => attest::perform(context, &args),
         Command::Archive(args) => archive::perform(context, &args),
+        Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
+        Command::Witness(args) => witness::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),
         Command::Demo(args) => demo::perform(context, &args),

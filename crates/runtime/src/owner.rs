@@ -50,6 +50,11 @@ impl Owner {
         Ok(Self { name, _file: file })
     }
 
+    /// Of a process that only reads, and leaves no sign.
+    pub fn reader() -> Self {
+        Self { name: "reader".into(), _file: None }
+    }
+
     /// The name it owns runs by.
     pub fn name(&self) -> Arc<str> {
         Arc::clone(&self.name)

@@ -30,7 +30,7 @@ use crate::apply::Link;
 use crate::commit::Commit;
 use crate::error::Error;
 use crate::queue::{Drive, Queue};
-use crate::store::Durability;
+use crate::store::{Access, Durability};
 use comity_core::{Points, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -48,6 +48,8 @@ use write::Writer;
 pub struct Settings {
     /// Where it is.
     pub place: Place,
+    /// Whether it may be written.
+    pub access: Access,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// How entries are linked.

@@ -66,7 +66,7 @@ struct Sweep {
     /// The run of the last entry.
     last: Option<Last>,
     /// Runs all of whose entries came.
-    ended: Vec<Box<Walk>>,
+    ended: Vec<Walk>,
     report: Report,
     counted: bool,
 }
@@ -143,7 +143,7 @@ impl Sweep {
         }
         if last.walk.next == last.walk.row.cell.next_seq {
             self.report.runs += 1;
-            self.ended.push(last.walk);
+            self.ended.push(*last.walk);
         } else {
             self.open.insert(last.run, last.walk);
         }

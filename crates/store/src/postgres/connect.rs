@@ -4,7 +4,7 @@ use super::address::Place;
 use super::tls::Rustls;
 use super::{fail, migrate};
 use crate::error::Error;
-use crate::store::Durability;
+use crate::store::{Access, Durability};
 use comity_core::Timestamp;
 use std::fmt::Write;
 use std::pin::pin;
@@ -24,6 +24,8 @@ pub struct Server {
     pub place: Place,
     /// How long a lock, and a server that comes back, are waited for.
     pub patience: Duration,
+    /// Whether it may be written.
+    pub access: Access,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// The present, for the record of migrations.
@@ -48,7 +50,7 @@ pub enum Purpose {
 /// The half of a connection that moves the bytes.
 pub enum Wire {
     /// Unencrypted.
-    Plain(Connection<Socket, NoTlsStream>),
+    Plain(Box<Connection<Socket, NoTlsStream>>),
     /// Encrypted.
     Encrypted(Box<Connection<Socket, super::tls::Encrypted<Socket>>>),
 }
@@ -56,9 +58,9 @@ pub enum Wire {
 impl Server {
     /// Knows a place, and has done nothing yet.
     pub fn new(settings: &super::Settings) -> Self {
-        let super::Settings { patience, durability, now, id, .. } = *settings;
+        let super::Settings { patience, access, durability, now, id, .. } = *settings;
         let (seen, ready) = (AtomicBool::new(false), OnceCell::new());
-        Self { place: settings.place.clone(), patience, durability, now, id, seen, ready }
+        Self { place: settings.place.clone(), patience, access, durability, now, id, seen, ready }
     }
 
     /// A connection that is driven by the runtime this is called on, ready for use; the schema is up to date.
@@ -121,7 +123,7 @@ impl Server {
             match tls {
                 None => {
                     let (client, wire) = config.connect(tokio_postgres::NoTls).await?;
-                    Ok((client, Wire::Plain(wire)))
+                    Ok((client, Wire::Plain(Box::new(wire))))
                 }
                 Some(roots) => {
                     let tls = Rustls::new(roots).map_err(Tried::Unready)?;
@@ -158,6 +160,13 @@ impl Server {
             statement.as_millis(),
             Duration::from_secs(600).as_millis(),
         );
+        if self.access == Access::Read {
+            sql.push_str("SET default_transaction_read_only = on;");
+        }
+        if purpose == Purpose::Write {
+            // Every row is found by its key, also where a table was still small when its plan was made.
+            sql.push_str("SET enable_seqscan = off; SET jit = off;");
+        }
         if let Some(role) = role {
             let _ = write!(sql, "SET ROLE {role};");
         }
@@ -185,7 +194,7 @@ impl From<tokio_postgres::Error> for Tried {
 /// runtime, which the store owns.
 fn drive(wire: Wire) {
     match wire {
-        Wire::Plain(wire) => _ = tokio::spawn(wire),
+        Wire::Plain(wire) => _ = tokio::spawn(*wire),
         Wire::Encrypted(wire) => _ = tokio::spawn(*wire),
     }
 }

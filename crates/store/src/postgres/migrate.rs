@@ -4,6 +4,7 @@ use super::connect::Server;
 use super::fail;
 use crate::error::Error;
 use crate::migrations::{self, ID, Migration, checksum};
+use crate::store::Access;
 use tokio_postgres::{Client, Transaction};
 
 /// Every migration, oldest first. A text that has been released is never changed.
@@ -44,6 +45,10 @@ END $$;";
 pub async fn bring_up(client: &mut Client, server: &Server) -> Result<(), Error> {
     let fail = |error| fail::explain(&error, &server.place.shown);
     let known = recorded(client).await.map_err(fail)?;
+    if known.len() < MIGRATIONS.len() && server.access == Access::Read {
+        let why = "it is empty, or of an earlier build, and may only be read here".to_owned();
+        return Err(Error::Server { server: server.place.shown.clone(), why });
+    }
     if known.len() < MIGRATIONS.len() {
         apply_missing(client, server).await.map_err(fail)?;
     }

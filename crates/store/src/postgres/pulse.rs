@@ -142,7 +142,7 @@ async fn speak(
 /// Moves the connection's bytes, and hands on who notified.
 async fn move_bytes(wire: Wire, arrivals: tokio::sync::mpsc::Sender<i32>) {
     match wire {
-        Wire::Plain(wire) => listen(wire, arrivals).await,
+        Wire::Plain(wire) => listen(*wire, arrivals).await,
         Wire::Encrypted(wire) => listen(*wire, arrivals).await,
     }
 }

@@ -15,7 +15,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 /// One value of a statement, with its type.
-pub(super) fn value<'v>(value: &'v (dyn ToSql + Sync), kind: Type) -> (&'v (dyn ToSql + Sync), Type) {
+pub(super) fn value(value: &(dyn ToSql + Sync), kind: Type) -> (&(dyn ToSql + Sync), Type) {
     (value, kind)
 }
 
@@ -112,9 +112,10 @@ impl Postgres {
         mut visit: impl FnMut(EntryRow) + Send,
     ) -> Result<usize, Error> {
         let sees = Sees::Tenant(&run.tenant);
-        let sql = "SELECT id, tenant, seq, body, hash FROM entries WHERE run = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
-        let (from, limit) = (stored(from), page(limit));
-        let values = [value(&run.key, Type::INT8), value(&from, Type::INT8), value(&limit, Type::INT8)];
+        let sql = "SELECT id, tenant, seq, body, hash FROM entries
+            WHERE run = $1 AND seq >= $2 AND tenant = $4 ORDER BY seq LIMIT $3";
+        let (from, limit, whose) = (stored(from), page(limit), run.tenant.as_str());
+        let values = [value(&run.key, Type::INT8), value(&from, Type::INT8), value(&limit, Type::INT8), value(&whose, Type::TEXT)];
         let entries = self.all(sees, sql, &values, entry).await?;
         let count = entries.len();
         let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
@@ -188,10 +189,11 @@ impl Postgres {
         let sql = concat!(
             "SELECT ",
             approval_columns!(),
-            " FROM approvals a JOIN runs r ON r.key = a.run WHERE a.run = $1"
+            " FROM approvals a JOIN runs r ON r.key = a.run WHERE a.run = $1 AND a.tenant = $2"
         );
-        let found =
-            self.all(Sees::Tenant(&run.tenant), sql, &[value(&run.key, Type::INT8)], codec::approval).await?;
+        let whose = run.tenant.as_str();
+        let values = [value(&run.key, Type::INT8), value(&whose, Type::TEXT)];
+        let found = self.all(Sees::Tenant(&run.tenant), sql, &values, codec::approval).await?;
         Ok(found.into_iter().map(|(id, cell)| ApprovalRow { id, cell }).collect())
     }
 

@@ -252,12 +252,11 @@ impl<'a> Batch<'a> {
                 column(rows, |(_, cell)| &cell.wrapped.by.0[..]),
                 column(rows, |(_, cell)| &cell.wrapped.bytes[..]),
                 column(rows, |(_, cell)| &cell.label[..]),
+                column(rows, |(_, cell)| cell.run.map(|run| run.bytes().to_vec())),
+                column(rows, |(_, cell)| i64::from(cell.class)),
             ]
         };
-        let mut columns = keep(&new);
-        columns.push(column(&new, |(key, cell)| cell.run.map(|run| self.number(&key.0, run))));
-        columns.push(column(&new, |(_, cell)| i64::from(cell.class)));
-        self.send(&self.s.new_subjects, columns, new.len(), Must::Exist, sending);
+        self.send(&self.s.new_subjects, keep(&new), new.len(), Must::Exist, sending);
         self.send(&self.s.changed_subjects, keep(&changed), changed.len(), Must::Exist, sending);
         let columns = vec![column(&old, |key| key.0.as_str()), column(&old, |key| key.1.bytes().to_vec())];
         self.send(&self.s.old_subjects, columns, old.len(), Must::Nothing, sending);
@@ -307,11 +306,14 @@ impl<'a> Batch<'a> {
 /// A row with its tenant and its id.
 type Keyed<'a, K, C> = (&'a Tenant, K, &'a C);
 
+/// New rows, and changed rows.
+type Split<'a, K, C> = (Vec<Keyed<'a, K, C>>, Vec<Keyed<'a, K, C>>);
+
 /// New rows and changed rows, each in the order of their keys.
 fn split<'a, K: Copy + Ord + Hash, C>(
     list: &'a Changed<K>,
     cells: &'a Rows<K, C>,
-) -> (Vec<Keyed<'a, K, C>>, Vec<Keyed<'a, K, C>>) {
+) -> Split<'a, K, C> {
     let mut list: Vec<&'a ((Tenant, K), bool)> = list.iter().collect();
     list.sort_unstable_by_key(|(key, _)| key);
     let pick = |wanted: bool| {

@@ -79,11 +79,17 @@ const CHANGED_BREAKERS: &str = "UPDATE breakers SET failures = n.failures, windo
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
         AS n (tenant, endpoint, failures, window_ms, opened_ms)
     WHERE breakers.tenant = n.tenant AND breakers.endpoint = n.endpoint";
+// Replaced whole: a key that one batch erases and makes anew may belong to another run than before.
 const NEW_SUBJECTS: &str = "INSERT INTO subjects (tenant, id, by_key, wrapped, label, run, class)
-    SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[])";
-const CHANGED_SUBJECTS: &str = "UPDATE subjects SET by_key = n.by_key, wrapped = n.wrapped, label = n.label
-    FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
-        AS n (tenant, id, by_key, wrapped, label)
+    SELECT n.tenant, n.id, n.by_key, n.wrapped, n.label, r.key, n.class
+    FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
+        AS n (tenant, id, by_key, wrapped, label, run, class)
+    LEFT JOIN runs r ON r.tenant = n.tenant AND r.id = n.run";
+const CHANGED_SUBJECTS: &str = "UPDATE subjects SET by_key = n.by_key, wrapped = n.wrapped, label = n.label, run = r.key,
+        class = n.class
+    FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
+        AS n (tenant, id, by_key, wrapped, label, run, class)
+    LEFT JOIN runs r ON r.tenant = n.tenant AND r.id = n.run
     WHERE subjects.tenant = n.tenant AND subjects.id = n.id";
 const OLD_SUBJECTS: &str = "DELETE FROM subjects USING unnest($1::text[], $2::bytea[]) AS n (tenant, id)
     WHERE subjects.tenant = n.tenant AND subjects.id = n.id";
