@@ -394,7 +394,9 @@ const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names th
 
 fn of_store(error: &StoreError) -> Meaning {
     match error {
-        StoreError::UnknownBackend(_) => means(Exit::Usage, "CM0211", "give a file path: `--db PATH`"),
+        StoreError::UnknownBackend(_) => {
+            means(Exit::Usage, "CM0211", "give a file path or a `postgres://` address: `--db PATH`")
+        }
         StoreError::Open { .. } => {
             means(Exit::Failed, "CM0212", "check the path, or choose another with `--db PATH`")
         }
@@ -421,6 +423,24 @@ fn of_store(error: &StoreError) -> Meaning {
         StoreError::Migration { .. } => means(Exit::Failed, "CM0220", "use the build that made the database"),
         StoreError::Database { .. } => {
             means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::BadAddress { .. } => {
+            means(Exit::Usage, "CM0223", "write it as `postgres://USER@HOST/DATABASE?sslmode=verify-full`")
+        }
+        StoreError::Unreachable { .. } => {
+            means(Exit::Failed, "CM0224", "check that it runs, the address, the password and the certificate")
+        }
+        StoreError::Server { .. } => {
+            means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::Odd { .. } => {
+            means(Exit::LedgerBroken, "CM0225", "somebody changed a row; restore it from a backup")
+        }
+        StoreError::Unguarded { .. } => {
+            means(Exit::Failed, "CM0226", "log in as a role without BYPASSRLS, or one that may create roles")
+        }
+        StoreError::Unsupported { .. } => {
+            means(Exit::Failed, "CM0227", "use PostgreSQL's own tools, such as `pg_dump`")
         }
         StoreError::Panicked | StoreError::Closed => means(Exit::Failed, "CM0260", DEFECT),
     }

@@ -33,6 +33,7 @@ pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::keys::KeyFault;
 pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
+pub use comity_store::{Address, Durability, Error as StoreError, Pump, SCHEMA};
 pub use comity_store::{Access, Durability};
 pub use comity_store::{Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
