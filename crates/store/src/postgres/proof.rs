@@ -38,9 +38,15 @@ impl Postgres {
     }
 
     pub async fn entry_hashes(&self, run: &RunCell, from: u64, limit: usize) -> Result<Vec<Digest>, Error> {
-        let sql = "SELECT hash FROM entries WHERE run = $1 AND seq >= $2 AND tenant = $4 ORDER BY seq LIMIT $3";
+        let sql =
+            "SELECT hash FROM entries WHERE run = $1 AND seq >= $2 AND tenant = $4 ORDER BY seq LIMIT $3";
         let (from, limit, whose) = (stored(from), page(limit), run.tenant.as_str());
-        let values = [value(&run.key, Type::INT8), value(&from, Type::INT8), value(&limit, Type::INT8), value(&whose, Type::TEXT)];
+        let values = [
+            value(&run.key, Type::INT8),
+            value(&from, Type::INT8),
+            value(&limit, Type::INT8),
+            value(&whose, Type::TEXT),
+        ];
         self.all(Sees::Tenant(&run.tenant), sql, &values, |row| bytes(row, 0, Digest::from_slice)).await
     }
 

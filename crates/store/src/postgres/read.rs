@@ -115,7 +115,12 @@ impl Postgres {
         let sql = "SELECT id, tenant, seq, body, hash FROM entries
             WHERE run = $1 AND seq >= $2 AND tenant = $4 ORDER BY seq LIMIT $3";
         let (from, limit, whose) = (stored(from), page(limit), run.tenant.as_str());
-        let values = [value(&run.key, Type::INT8), value(&from, Type::INT8), value(&limit, Type::INT8), value(&whose, Type::TEXT)];
+        let values = [
+            value(&run.key, Type::INT8),
+            value(&from, Type::INT8),
+            value(&limit, Type::INT8),
+            value(&whose, Type::TEXT),
+        ];
         let entries = self.all(sees, sql, &values, entry).await?;
         let count = entries.len();
         let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();

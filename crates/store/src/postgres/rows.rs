@@ -310,10 +310,7 @@ type Keyed<'a, K, C> = (&'a Tenant, K, &'a C);
 type Split<'a, K, C> = (Vec<Keyed<'a, K, C>>, Vec<Keyed<'a, K, C>>);
 
 /// New rows and changed rows, each in the order of their keys.
-fn split<'a, K: Copy + Ord + Hash, C>(
-    list: &'a Changed<K>,
-    cells: &'a Rows<K, C>,
-) -> Split<'a, K, C> {
+fn split<'a, K: Copy + Ord + Hash, C>(list: &'a Changed<K>, cells: &'a Rows<K, C>) -> Split<'a, K, C> {
     let mut list: Vec<&'a ((Tenant, K), bool)> = list.iter().collect();
     list.sort_unstable_by_key(|(key, _)| key);
     let pick = |wanted: bool| {

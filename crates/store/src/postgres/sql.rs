@@ -85,7 +85,8 @@ const NEW_SUBJECTS: &str = "INSERT INTO subjects (tenant, id, by_key, wrapped, l
     FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
         AS n (tenant, id, by_key, wrapped, label, run, class)
     LEFT JOIN runs r ON r.tenant = n.tenant AND r.id = n.run";
-const CHANGED_SUBJECTS: &str = "UPDATE subjects SET by_key = n.by_key, wrapped = n.wrapped, label = n.label, run = r.key,
+const CHANGED_SUBJECTS: &str =
+    "UPDATE subjects SET by_key = n.by_key, wrapped = n.wrapped, label = n.label, run = r.key,
         class = n.class
     FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[])
         AS n (tenant, id, by_key, wrapped, label, run, class)

@@ -35,7 +35,7 @@ pub fn refuse_older(connection: &Connection, settings: &Settings) -> Result<(), 
         );
         return Err(Error::Open { path: settings.path.clone(), why });
     }
-    check(&found)
+    migrations::check(&found, MIGRATIONS)
 }
 
 fn apply_missing(connection: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
