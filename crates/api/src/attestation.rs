@@ -164,3 +164,26 @@ pub struct CheckpointRef {
     /// The signed note.
     pub note: String,
 }
+
+/// What the verification of a signed statement found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttestationReport {
+    /// Whether this key signed it, and it is a statement about a run.
+    pub valid: bool,
+    /// The key it was held against, as `name+id`.
+    pub key: String,
+    /// The run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// How it says that the run stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// What it is said of, each with its SHA-256.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subjects: BTreeMap<String, String>,
+    /// What is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// What this verification cannot show.
+    pub not_shown: String,
+}

@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use comity_core::{ApprovalId, RunId};
+use comity_runtime::Verifier;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -111,7 +112,9 @@ pub enum Command {
     Export(command::export::Export),
     /// Keep copies of runs in a bucket or a folder
     Archive(command::archive::Archive),
-    /// Recompute the ledger, or an export of it
+    /// Sign a statement about a run: what it was made of, and what came of it
+    Attest(command::attest::Attest),
+    /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
     /// Check workflow files without running them
     Validate(Validate),
@@ -201,12 +204,15 @@ pub struct Approve {
     pub step: Option<String>,
 }
 
-/// Recompute the ledger, or an export of it.
+/// Recompute the ledger, or check a file that came out of it.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Only this run; or a file that `comity export` wrote, for which no database is needed
+    /// Only this run; or a file that `comity export` or `comity attest` wrote
     #[arg(value_name = "RUN|FILE")]
     pub what: Option<Verified>,
+    /// The public key a signed statement is checked by; this database's own if none is named
+    #[arg(long, value_name = "KEY", requires = "what")]
+    pub key: Option<Verifier>,
 }
 
 /// What is verified, if not everything.

@@ -2,6 +2,7 @@
 
 mod approve;
 pub mod archive;
+pub mod attest;
 pub mod completions;
 pub mod config;
 pub mod costs;
@@ -49,6 +50,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Costs(args) => costs::perform(context, &args),
         Command::Diff(args) => diff::perform(context, &args),
         Command::Export(args) => export::perform(context, &args),
+        Command::Attest(args) => attest::perform(context, &args),
         Command::Archive(args) => archive::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),

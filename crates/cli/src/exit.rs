@@ -174,6 +174,11 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Store(error) => of_store(error),
         RuntimeError::Ledger(error) => of_ledger(error),
         RuntimeError::Broken { .. } => means(Exit::LedgerBroken, "CM0253", BROKEN),
+        RuntimeError::Unsigned(_) => means(
+            Exit::Failed,
+            "CM0294",
+            "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
+        ),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }

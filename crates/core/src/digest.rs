@@ -58,6 +58,7 @@ fn nibble(value: u8) -> char {
 }
 
 /// What a hex digit stands for; more than 15 for anything else.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of range")]
 const VALUES: [u8; 256] = {
     let mut values = [u8::MAX; 256];
     let (mut digit, digits) = (0, b"0123456789abcdef");

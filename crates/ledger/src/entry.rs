@@ -307,7 +307,7 @@ impl Entry {
 
     /// Reads bytes that [`Entry::to_bytes`] wrote; anything else, even if it means the same, is an error.
     pub fn from_bytes(body: &[u8]) -> Result<Self, String> {
-        if let Some(entry) = Glance::read(body).and_then(Glance::entry) {
+        if let Some(entry) = glance::entry(body) {
             return Ok(entry);
         }
         let entry: Self = serde_json::from_slice(body).map_err(|error| error.to_string())?;

@@ -3,7 +3,7 @@
 use crate::vault::cipher::{self, PayloadKey, Place};
 use crate::vault::{Pen, RunKeys};
 use comity_core::{Digest, Entropy, SubjectId};
-use comity_store::{Payload, PayloadRow};
+use comity_store::{Payload, PayloadRef, PayloadRow};
 use serde::{Deserialize, Serialize};
 
 /// Texts from this length on are compressed if that makes them shorter.
@@ -145,14 +145,15 @@ pub fn committed(payload: &Payload) -> Digest {
 }
 
 /// Whether a stored payload is what the commitment says; if not, why not. Takes no key.
-pub fn check(row: &PayloadRow, committed: Digest) -> Result<(), &'static str> {
-    let Ok(salt) = <[u8; 32]>::try_from(row.salt.as_slice()) else { return Err("its salt is not 32 bytes") };
+pub fn check<'r>(row: impl Into<PayloadRef<'r>>, committed: Digest) -> Result<(), &'static str> {
+    let row = row.into();
+    let Ok(salt) = <[u8; 32]>::try_from(row.salt) else { return Err("its salt is not 32 bytes") };
     let Ok(codec) = u8::try_from(row.codec) else { return Err("its codec is unknown") };
-    let found = match &row.subject {
-        None => commitment(&salt, codec, &row.body),
+    let found = match row.subject {
+        None => commitment(&salt, codec, row.body),
         Some(subject) => {
             let subject = SubjectId::from_slice(subject).ok_or("its subject is not 16 bytes")?;
-            cipher::commitment(&salt, codec, subject, &row.body)
+            cipher::commitment(&salt, codec, subject, row.body)
         }
     };
     if found == committed { Ok(()) } else { Err("it does not match its commitment") }

@@ -93,6 +93,9 @@ pub enum Error {
         /// The first fault.
         fault: String,
     },
+    /// A statement about a run cannot be signed.
+    #[error("the statement cannot be signed: {0}")]
+    Unsigned(String),
     /// The folder that the run's programs start in is gone.
     #[error("there is no folder `{0}` to start the run's programs in")]
     NoFolder(String),

@@ -15,12 +15,13 @@ mod given;
 mod lazy;
 mod place;
 
+pub use comity_ledger::keys::KeyFault;
 pub use given::Given;
 pub use lazy::KeyPlace;
 pub use place::{default_folder, in_folder, outside};
 
 use comity_core::{Entropy, Tenant};
-use comity_ledger::keys::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret, TenantKey};
+use comity_ledger::keys::{Destroyed, KeyFuture, KeyId, Keys, Secret, TenantKey};
 use disk::{Disk, Locked};
 use std::collections::HashMap;
 use std::path::Path;

@@ -14,6 +14,7 @@ mod pinned;
 mod report;
 mod runner;
 mod runtime;
+mod signing;
 mod stored;
 mod system;
 mod tail;
@@ -28,6 +29,7 @@ pub use comity_flow::{
 };
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::keys::KeyFault;
+pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
 pub use comity_store::Durability;
 pub use comity_store::{Error as StoreError, Pump, SCHEMA};
@@ -37,6 +39,7 @@ pub use fork::{Fork, ForkRequest};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
+pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
 

@@ -13,6 +13,7 @@ pub mod commit;
 mod error;
 mod queue;
 mod rows;
+mod scan;
 mod sqlite;
 mod store;
 #[cfg(any(test, feature = "testing"))]
@@ -31,5 +32,6 @@ pub use error::{CommitError, Error};
 pub use rows::{
     AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, PayloadRow, RunRow, SubjectRow, Totals,
 };
+pub use scan::{EntryRef, Page, PayloadRef, Scan, Scanned};
 pub use sqlite::SCHEMA;
 pub use store::{Address, Durability, Options, Pump, Store, Ticket};

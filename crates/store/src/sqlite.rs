@@ -8,6 +8,7 @@ mod migrate;
 mod open;
 mod proof;
 mod read;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -5,6 +5,7 @@ use crate::cells::{BreakerCell, LogCell, RunCell};
 use crate::commit::{AccountId, Commit, Receipt};
 use crate::error::{CommitError, Error};
 use crate::rows::{AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, RunRow, SubjectRow, Totals};
+use crate::scan::{Page, Scan, Scanned};
 use crate::sqlite::{self, Sqlite};
 use comity_core::{ApprovalId, Digest, Points, RunId, SubjectId, Tenant, Timestamp, Unwatched};
 use std::future::Future;
@@ -328,6 +329,28 @@ impl Store {
     /// only in a [`Store::snapshot`].
     pub async fn totals(&self) -> Result<Totals, Error> {
         on_each!(self, backend => backend.totals().await)
+    }
+
+    /// Reads everything once, in the order it was written, a page a call, and hands it to `visit` row by row
+    /// until that says no. Only in a [`Store::snapshot`] do the pages fit together.
+    ///
+    /// [`Page::Odd`] says that something is not as a writer leaves it, or that this backend cannot be read so.
+    pub async fn scan(
+        &self,
+        scan: &mut Scan,
+        visit: impl FnMut(Scanned<'_>) -> bool + Send,
+    ) -> Result<Page, Error> {
+        match &self.0 {
+            Backend::Sqlite(backend) => backend.scan(scan, visit).await,
+        }
+    }
+
+    /// Whether entries are numbered 1, 2, 3 in the order they are committed, without a gap: where only one
+    /// process commits at a time.
+    pub fn counts_rows(&self) -> bool {
+        match &self.0 {
+            Backend::Sqlite(_) => true,
+        }
     }
 
     /// The tenants that have runs, in order.

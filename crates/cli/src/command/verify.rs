@@ -1,6 +1,6 @@
 //! `comity verify`: recomputes the ledger.
 
-use super::export;
+use super::{attest, export};
 use crate::args::{Verified, Verify};
 use crate::context::{Context, Database, must_exist};
 use crate::error::Error;
@@ -20,7 +20,11 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
         None => None,
         Some(Verified::Run(run)) => Some(*run),
         Some(Verified::File(path)) => {
-            let (report, _) = check_export(files::text(path, LIMIT)?.as_bytes());
+            let text = files::text(path, LIMIT)?;
+            if attest::is_envelope(&text) {
+                return attest::verify(context, &text, args.key.as_ref());
+            }
+            let (report, _) = check_export(text.as_bytes());
             return Ok(export::conclude(&context.printer, &report));
         }
     };

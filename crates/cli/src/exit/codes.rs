@@ -64,6 +64,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0291", "A variable of the environment has a value that is none of its values."),
     ("CM0292", "The file is already there."),
     ("CM0293", "A file or folder cannot be made."),
+    ("CM0294", "A statement about a run cannot be signed."),
     ("CM0300", "The place of the keys cannot be used."),
     ("CM0301", "A tenant key is not here."),
     ("CM0302", "A wrapped key is not as it was written."),

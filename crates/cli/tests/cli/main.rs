@@ -7,6 +7,7 @@
 
 #[cfg(test)]
 mod answers;
+mod attest;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]

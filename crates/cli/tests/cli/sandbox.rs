@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What would make the program behave another way here than elsewhere.
-const CLEARED: [&str; 15] = [
+const CLEARED: [&str; 16] = [
     "ANTHROPIC_API_KEY",
     "CI",
     "CLICOLOR_FORCE",
@@ -25,6 +25,7 @@ const CLEARED: [&str; 15] = [
     "NO_COLOR",
     "OPENAI_API_KEY",
     "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
 ];
 
 /// A folder that goes away with its test.

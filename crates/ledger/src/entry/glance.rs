@@ -5,13 +5,13 @@
 
 mod cursor;
 
-use super::{CheckMark, Entry, EntryKind, RunStatus, StepRef, VERSION, Verdict};
+use super::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, VERSION, Verdict};
 use crate::payload::{Commitments, Slot};
 use comity_core::{Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, StepId, StepKind, Tenant};
 use cursor::Cursor;
 use std::borrow::Cow;
 
-/// What an entry says, as far as verification asks, borrowed from its bytes.
+/// What an entry says but for its free texts, borrowed from its bytes.
 #[derive(Clone, Debug)]
 pub struct Glance<'b> {
     /// See [`Entry::approval`].
@@ -28,6 +28,8 @@ pub struct Glance<'b> {
     pub kind: EntryKind,
     /// See [`Entry::namespace`].
     pub namespace: &'b str,
+    /// See [`Entry::origin`].
+    pub origin: Option<Origin>,
     /// See [`Entry::part`].
     pub part: Option<Amounts>,
     /// See [`Entry::payloads`].
@@ -50,93 +52,127 @@ pub struct Glance<'b> {
     pub usage: Option<Amounts>,
     /// See [`Entry::used`].
     pub used: Option<Amounts>,
-    /// The list of marks, still as it is written.
+}
+
+/// What only whole entries say, still as it is written.
+struct Texts<'b> {
+    /// The list of marks.
     checks: &'b [u8],
-    /// Who acted, with what is escaped still so.
+    /// Who acted.
     principal: &'b [u8],
+}
+
+/// The entry that [`Entry::to_bytes`] wrote as these bytes; `None` for anything else, and for what is not known here.
+pub fn entry(body: &[u8]) -> Option<Entry> {
+    let (glance, texts) = parse(body)?;
+    Some(Entry {
+        approval: glance.approval,
+        at: glance.at,
+        caps: glance.caps,
+        checks: marks(texts.checks)?,
+        expires: glance.expires,
+        hold: glance.hold,
+        kind: glance.kind,
+        namespace: glance.namespace.parse().ok()?,
+        origin: glance.origin,
+        part: glance.part,
+        payloads: glance.payloads,
+        policy: glance.policy,
+        principal: unescaped(texts.principal)?,
+        reason: glance.reason,
+        release: glance.release,
+        run: glance.run,
+        status: glance.status,
+        step: glance.step,
+        tenant: glance.tenant.parse().ok()?,
+        usage: glance.usage,
+        used: glance.used,
+        v: VERSION,
+    })
 }
 
 impl<'b> Glance<'b> {
     /// Reads bytes that [`Entry::to_bytes`] wrote; `None` for anything else, and for what is not known here.
     pub fn read(body: &'b [u8]) -> Option<Self> {
-        let mut at = Cursor::new(body);
-        at.take(b"{")?;
-        let approval = at.field(b"\"approval\":", |at| at.id(ApprovalId::from_text))?;
-        let moment = at.required(b"\"at\":", Cursor::number)?;
-        let caps = at.field(b"\"caps\":", amounts)?;
-        let checks = at.field(b"\"checks\":", checks)?;
-        let expires = at.field(b"\"expires\":", Cursor::number)?;
-        let hold = at.field(b"\"hold\":", amounts)?;
-        let kind = at.required(b"\"kind\":", |at| kind(at.plain()?))?;
-        let namespace = at.required(b"\"namespace\":", |at| at.name(Namespace::is_name))?;
-        let part = at.field(b"\"part\":", amounts)?;
-        let payloads = at.field(b"\"payloads\":", commitments)?;
-        let policy = at.field(b"\"policy\":", Cursor::digest)?;
-        let principal = at.required(b"\"principal\":", Cursor::text)?;
-        let reason = at.field(b"\"reason\":", |at| ReasonCode::from_code(at.name(|_| true)?))?;
-        let release = at.field(b"\"release\":", amounts)?;
-        let run = at.required(b"\"run\":", |at| at.id(RunId::from_text))?;
-        let status = at.field(b"\"status\":", |at| status(at.plain()?))?;
-        let step = at.field(b"\"step\":", step)?;
-        let tenant = at.required(b"\"tenant\":", |at| at.name(Tenant::is_name))?;
-        let usage = at.field(b"\"usage\":", amounts)?;
-        let used = at.field(b"\"used\":", amounts)?;
-        at.take(b"\"v\":1}")?;
-        const { assert!(VERSION == 1) };
-        at.end()?;
-        let (checks, payloads) = (checks.unwrap_or_default(), payloads.unwrap_or_default());
-        Some(Self {
-            approval,
-            at: moment,
-            caps,
-            expires,
-            hold,
-            kind,
-            namespace,
-            part,
-            payloads,
-            policy,
-            reason,
-            release,
-            run,
-            status,
-            step,
-            tenant,
-            usage,
-            used,
-            checks,
-            principal,
-        })
+        parse(body).map(|(glance, _)| glance)
     }
 
-    /// The whole entry.
-    pub fn entry(self) -> Option<Entry> {
-        Some(Entry {
-            approval: self.approval,
-            at: self.at,
-            caps: self.caps,
-            checks: marks(self.checks)?,
-            expires: self.expires,
-            hold: self.hold,
-            kind: self.kind,
-            namespace: self.namespace.parse().ok()?,
-            // An entry that goes back to another run is rare, and not read here.
-            origin: None,
-            part: self.part,
-            payloads: self.payloads,
-            policy: self.policy,
-            principal: unescaped(self.principal)?,
-            reason: self.reason,
-            release: self.release,
-            run: self.run,
-            status: self.status,
-            step: self.step,
-            tenant: self.tenant.parse().ok()?,
-            usage: self.usage,
-            used: self.used,
-            v: VERSION,
-        })
+    /// The same of an entry that was read already.
+    pub fn of(entry: &'b Entry) -> Self {
+        Self {
+            approval: entry.approval,
+            at: entry.at,
+            caps: entry.caps,
+            expires: entry.expires,
+            hold: entry.hold,
+            kind: entry.kind,
+            namespace: entry.namespace.as_str(),
+            origin: entry.origin,
+            part: entry.part,
+            payloads: entry.payloads.clone(),
+            policy: entry.policy,
+            reason: entry.reason,
+            release: entry.release,
+            run: entry.run,
+            status: entry.status,
+            step: entry.step.clone(),
+            tenant: entry.tenant.as_str(),
+            usage: entry.usage,
+            used: entry.used,
+        }
     }
+}
+
+fn parse(body: &[u8]) -> Option<(Glance<'_>, Texts<'_>)> {
+    let mut at = Cursor::new(body);
+    at.take(b"{")?;
+    let approval = at.field(b"\"approval\":", |at| at.id(ApprovalId::from_text))?;
+    let moment = at.required(b"\"at\":", Cursor::number)?;
+    let caps = at.field(b"\"caps\":", amounts)?;
+    let checks = at.field(b"\"checks\":", checks)?;
+    let expires = at.field(b"\"expires\":", Cursor::number)?;
+    let hold = at.field(b"\"hold\":", amounts)?;
+    let kind = at.required(b"\"kind\":", |at| kind(at.plain()?))?;
+    let namespace = at.required(b"\"namespace\":", |at| at.name(Namespace::is_name))?;
+    let origin = at.field(b"\"origin\":", origin)?;
+    let part = at.field(b"\"part\":", amounts)?;
+    let payloads = at.field(b"\"payloads\":", commitments)?;
+    let policy = at.field(b"\"policy\":", Cursor::digest)?;
+    let principal = at.required(b"\"principal\":", Cursor::text)?;
+    let reason = at.field(b"\"reason\":", |at| ReasonCode::from_code(at.name(|_| true)?))?;
+    let release = at.field(b"\"release\":", amounts)?;
+    let run = at.required(b"\"run\":", |at| at.id(RunId::from_text))?;
+    let status = at.field(b"\"status\":", |at| status(at.plain()?))?;
+    let step = at.field(b"\"step\":", step)?;
+    let tenant = at.required(b"\"tenant\":", |at| at.name(Tenant::is_name))?;
+    let usage = at.field(b"\"usage\":", amounts)?;
+    let used = at.field(b"\"used\":", amounts)?;
+    at.take(b"\"v\":1}")?;
+    const { assert!(VERSION == 1) };
+    at.end()?;
+    let (checks, payloads) = (checks.unwrap_or_default(), payloads.unwrap_or_default());
+    let glance = Glance {
+        approval,
+        at: moment,
+        caps,
+        expires,
+        hold,
+        kind,
+        namespace,
+        origin,
+        part,
+        payloads,
+        policy,
+        reason,
+        release,
+        run,
+        status,
+        step,
+        tenant,
+        usage,
+        used,
+    };
+    Some((glance, Texts { checks, principal }))
 }
 
 fn amounts(at: &mut Cursor<'_>) -> Option<Amounts> {
@@ -150,6 +186,17 @@ fn amounts(at: &mut Cursor<'_>) -> Option<Amounts> {
     let tokens = at.number()?;
     at.take(b"}")?;
     Some(Amounts { micro_usd, millis, steps, tokens })
+}
+
+fn origin(at: &mut Cursor<'_>) -> Option<Origin> {
+    at.take(b"{\"entry\":")?;
+    let entry = at.digest()?;
+    at.take(b",\"run\":")?;
+    let run = at.id(RunId::from_text)?;
+    at.take(b",\"seq\":")?;
+    let seq = at.number()?;
+    at.take(b"}")?;
+    Some(Origin { entry, run, seq })
 }
 
 /// The list of marks as it is written, once every mark was understood. An empty list is never written.
@@ -248,6 +295,7 @@ fn kind(word: &[u8]) -> Option<EntryKind> {
         b"approved" => EntryKind::Approved,
         b"rejected" => EntryKind::Rejected,
         b"expired" => EntryKind::Expired,
+        b"reused" => EntryKind::Reused,
         b"settled" => EntryKind::Settled,
         b"failed" => EntryKind::Failed,
         b"cancelled" => EntryKind::Cancelled,

@@ -1,7 +1,7 @@
 //! Balances summed from entries, and compared with the accounts' rows.
 
 use crate::account;
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{EntryKind, Glance};
 use comity_core::{Amounts, Tenant};
 use comity_store::{AccountId, AccountRow, RunRow, Store};
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ pub struct RunBalance {
 
 impl RunBalance {
     /// Adds one entry's differences.
-    pub fn add(&mut self, entry: &Entry) -> Result<(), &'static str> {
+    pub fn add(&mut self, entry: &Glance<'_>) -> Result<(), &'static str> {
         let sum = |total: &Amounts, more: &Option<Amounts>| {
             more.as_ref().map_or(Some(*total), |more| total.checked_add(more))
         };

@@ -3,7 +3,7 @@
 use comity_core::{Amounts, ApprovalId, Digest, Entropy, Namespace, ReasonCode, RunId, StepId, StepKind};
 use comity_core::{Tenant, Timestamp};
 use comity_ledger::vault::{Class, RunKeys, subject::Subject};
-use comity_ledger::{Entry, EntryKind, Report, Pen, RunStatus, Slot, StepRef, account, seal, verify};
+use comity_ledger::{Entry, EntryKind, Pen, Report, RunStatus, Slot, StepRef, account, seal, verify};
 use comity_store::{ApprovalState, Commit, Durability, Fence, Op, Options, Store};
 use rusqlite::Connection;
 use rusqlite::types::Value;

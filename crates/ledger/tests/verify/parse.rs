@@ -80,6 +80,6 @@ proptest! {
         for slot in comity_ledger::Slot::ALL {
             prop_assert!(record.text(slot).is_ok_and(|text| text.is_none()) || record.text(slot).is_err());
         }
-        let _ = comity_ledger::payload::decode(text);
+        let _ = comity_ledger::payload::decode(text, &RunKeys::default());
     }
 }

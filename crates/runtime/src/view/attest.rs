@@ -25,17 +25,23 @@ pub struct Attestation {
 }
 
 impl Runtime {
-    /// What can be said of a run, from its entries alone: the same entries give the same bytes. `checkpoint` is one
-    /// that covers the run whole.
+    /// What can be said of a run, from its entries and its log alone: the same entries give the same bytes.
     ///
     /// Errors if the run's chain is not as it was written.
-    pub async fn attestation(
-        &self,
-        run: RunId,
-        checkpoint: Option<CheckpointRef>,
-    ) -> Result<Attestation, Error> {
+    pub async fn attestation(&self, run: RunId) -> Result<Attestation, Error> {
         let evidence = self.evidence(run).await?;
+        let checkpoint = self.covering(run, evidence.entries).await?;
         Ok(Attestation { bom: evidence.bom(), statement: evidence.statement(checkpoint) })
+    }
+
+    /// The first checkpoint over all of a run's entries, if there is one.
+    async fn covering(&self, run: RunId, entries: u64) -> Result<Option<CheckpointRef>, Error> {
+        let Some(cell) = self.store().run(self.tenant(), run).await? else { return Ok(None) };
+        let leaf = self.store().last_leaf(&cell).await?.filter(|leaf| leaf.size == entries);
+        let Some(leaf) = leaf else { return Ok(None) };
+        let row = self.store().checkpoint(self.tenant(), Some(leaf.position.saturating_add(1))).await?;
+        let note = |note| String::from_utf8(note).ok();
+        Ok(row.and_then(|row| Some(CheckpointRef { size: row.size, note: note(row.note)? })))
     }
 }
 

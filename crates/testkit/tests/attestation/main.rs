@@ -81,9 +81,9 @@ fn attested() -> (House, Attestation) {
             about: None,
         };
         let run = runtime.start(request, Hooks::default()).await.unwrap().run;
-        let first = runtime.attestation(run, None).await.unwrap();
+        let first = runtime.attestation(run).await.unwrap();
         drop(runtime);
-        let again = house.open().attestation(run, None).await.unwrap();
+        let again = house.open().attestation(run).await.unwrap();
         assert_eq!(first, again, "the same entries give the same attestation");
         first
     });

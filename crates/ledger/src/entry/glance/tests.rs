@@ -10,7 +10,9 @@ fn slow(body: &[u8]) -> Option<Entry> {
 }
 
 fn fast(body: &[u8]) -> Option<Entry> {
-    Glance::read(body)?.entry()
+    let entry = entry(body)?;
+    assert_eq!(format!("{:?}", Glance::read(body)), format!("{:?}", Some(Glance::of(&entry))));
+    Some(entry)
 }
 
 /// Entries with any subset of their optional members.

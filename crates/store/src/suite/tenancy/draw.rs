@@ -19,23 +19,21 @@ const STATES: [ApprovalState; 5] = [
     ApprovalState::Expired,
 ];
 
-/// SplitMix64: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
-pub struct Draw(u64);
+/// Two streams of chance: what is done to which row, and with which values.
+pub struct Draw {
+    choices: u64,
+    values: u64,
+    /// Where the choices of the last commit began.
+    last: u64,
+}
 
 impl Draw {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let one = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let two = (one ^ (one >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        two ^ (two >> 31)
+        Self { choices: seed, values: !seed, last: seed }
     }
 
     pub fn below(&mut self, most: u64) -> u64 {
-        self.next() % most
+        next(&mut self.choices) % most
     }
 
     pub fn one_in(&mut self, many: u64) -> bool {
@@ -46,21 +44,25 @@ impl Draw {
         [1 + self.below(u64::from(IDS)) as u8; 16]
     }
 
+    fn value(&mut self, most: u64) -> u64 {
+        next(&mut self.values) % most
+    }
+
     fn bytes(&mut self) -> Arc<[u8]> {
-        let length = self.below(40) as usize;
-        (0..length).map(|_| self.next() as u8).collect()
+        let length = self.value(40);
+        (0..length).map(|_| self.value(256) as u8).collect()
     }
 
     fn digest(&mut self) -> Digest {
-        Digest::of(&[&self.next().to_be_bytes()])
+        Digest::of(&[&next(&mut self.values).to_be_bytes()])
     }
 
     fn moment(&mut self) -> Timestamp {
-        Timestamp::from_millis(self.below(100_000))
+        Timestamp::from_millis(self.value(100_000))
     }
 
     fn amounts(&mut self) -> Amounts {
-        Amounts { micro_usd: self.below(50), millis: 0, steps: self.below(3), tokens: self.below(20) }
+        Amounts { micro_usd: self.value(50), millis: 0, steps: self.value(3), tokens: self.value(20) }
     }
 
     fn key(&mut self) -> KeyId {
@@ -71,8 +73,21 @@ impl Draw {
         WrappedKey { by: self.key(), bytes: self.bytes().to_vec() }
     }
 
-    /// A commit that may be applied or refused. What it needs to know of the rows it takes from its own world.
+    /// A commit that may be applied or refused: every other time it does to the same ids what the last one did, with
+    /// other values. What it needs to know of the rows it takes from its own world.
     pub fn commit(&mut self, world: &World) -> Commit {
+        let again = self.value(2) == 0;
+        let ahead = self.choices;
+        self.choices = if again { self.last } else { ahead };
+        self.last = self.choices;
+        let commit = self.fresh(world);
+        if again {
+            self.choices = ahead;
+        }
+        commit
+    }
+
+    fn fresh(&mut self, world: &World) -> Commit {
         let run = RunId::from_bytes(self.id());
         let cell = world.run(run);
         let fence = match (&cell, self.below(10)) {
@@ -218,4 +233,12 @@ impl Draw {
         let hashes = leaves.iter().map(|_| self.digest()).collect();
         Op::Anchor(Box::new(Anchor { from, leaves, hashes, note: self.bytes() }))
     }
+}
+
+/// SplitMix64: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let one = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let two = (one ^ (one >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    two ^ (two >> 31)
 }
