@@ -116,6 +116,14 @@ pub enum Command {
     Attest(command::attest::Attest),
     /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
+    /// Erase texts of runs for good
+    Erase(command::erase::Erase),
+    /// Erase what went into runs and came out of them; workflow and policy stay
+    Anonymize(command::erase::Anonymize),
+    /// Keep texts from being erased
+    Hold(command::hold::Hold),
+    /// Say for how long texts are kept, and erase what was kept long enough
+    Ledger(command::ledger::Ledger),
     /// Check workflow files without running them
     Validate(Validate),
     /// Run four agents under a policy, in two seconds: no key, no files, no network
@@ -149,6 +157,9 @@ pub struct Run {
     /// A file that says what the run is about; `-` reads stdin
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
     pub task_file: Option<PathBuf>,
+    /// Whom the run's texts are about: `comity erase --subject` finds them by this name
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
     /// End with 0 instead of 8 when the run waits for a person
     #[arg(long)]
     pub exit_zero_on_pause: bool,

@@ -10,12 +10,15 @@ pub mod demo;
 pub mod describe;
 pub mod diff;
 pub mod doctor;
+pub mod erase;
 pub mod explain;
 pub mod export;
 mod fmt;
 pub mod forecast;
 pub mod fork;
+pub mod hold;
 pub mod init;
+pub mod ledger;
 pub mod man;
 pub mod replay;
 mod resume;
@@ -52,6 +55,10 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Export(args) => export::perform(context, &args),
         Command::Attest(args) => attest::perform(context, &args),
         Command::Archive(args) => archive::perform(context, &args),
+        Command::Erase(args) => erase::erase(context, &args),
+        Command::Anonymize(args) => erase::anonymize(context, &args),
+        Command::Hold(args) => hold::perform(context, &args),
+        Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),

@@ -6,6 +6,7 @@
 
 mod admit;
 mod approval;
+pub mod book;
 mod breaker;
 pub mod check;
 mod effect;

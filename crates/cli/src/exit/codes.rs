@@ -70,4 +70,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0302", "A wrapped key is not as it was written."),
     ("CM0303", "There is no next tenant key."),
     ("CM0304", "The texts were erased."),
+    ("CM0305", "A legal hold keeps what should be erased."),
+    ("CM0306", "There is no such legal hold."),
+    ("CM0307", "Another process is erasing."),
+    ("CM0308", "What should be erased is being worked on."),
+    ("CM0309", "There is nothing to erase."),
+    ("CM0310", "More would be erased than one erasure takes on."),
 ];

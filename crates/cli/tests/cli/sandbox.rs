@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What would make the program behave another way here than elsewhere.
-const CLEARED: [&str; 16] = [
+const CLEARED: [&str; 19] = [
     "ANTHROPIC_API_KEY",
     "CI",
     "CLICOLOR_FORCE",
