@@ -22,8 +22,8 @@ pub use event::{Event, EventKind};
 pub use export::{EXPORT_FORMAT, Export, ExportReport, ExportedEntry, ExportedPayload};
 pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
 pub use report::{
-    ApprovalInfo, Check, ErrorReport, Origin, RunReport, RunSummary, StepReport, TraceRow, ValidateReport,
-    VerifyReport, usd,
+    ApprovalInfo, Check, ErrorReport, Origin, RebuildReport, RunReport, RunSummary, StepReport, TraceRow,
+    ValidateReport, VerifyReport, ViewDifference, usd,
 };
 pub use view::{
     Asked, AtView, CauseView, ConditionView, Explanation, Purse, RunView, SettledView, StandingView,

@@ -219,6 +219,44 @@ pub struct VerifyReport {
     pub not_shown: String,
 }
 
+/// What became of making every view anew from entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuildReport {
+    /// Whether every view is what the entries make of it.
+    pub whole: bool,
+    /// Runs whose views were made.
+    pub runs: u64,
+    /// Entries they were made from.
+    pub entries: u64,
+    /// Accounts compared.
+    pub accounts: u64,
+    /// Approvals compared.
+    pub approvals: u64,
+    /// What is not as it should be.
+    pub differences: Vec<ViewDifference>,
+    /// How many differences more there are.
+    pub more: u64,
+    /// Runs whose entries are not as they were written, with the first fault of each: their views were left alone.
+    pub broken: BTreeMap<String, String>,
+    /// Columns that no entry speaks of.
+    pub not_derived: Vec<String>,
+}
+
+/// One column of a view that is not what the entries make of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewDifference {
+    /// runs, accounts, approvals or due.
+    pub view: String,
+    /// Which row.
+    pub row: String,
+    /// Which column; `row` when the row is missing, or is one too many.
+    pub column: String,
+    /// What is stored.
+    pub stored: String,
+    /// What the entries say.
+    pub derived: String,
+}
+
 /// What validation of a file found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidateReport {

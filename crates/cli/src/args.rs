@@ -122,8 +122,10 @@ pub enum Command {
     Anonymize(command::erase::Anonymize),
     /// Keep texts from being erased
     Hold(command::hold::Hold),
-    /// Say for how long texts are kept, and erase what was kept long enough
+    /// Look after the ledger as a whole
     Ledger(command::ledger::Ledger),
+    /// Sign that logs of others only grew
+    Witness(command::witness::Witness),
     /// Check workflow files without running them
     Validate(Validate),
     /// Run four agents under a policy, in two seconds: no key, no files, no network

@@ -30,6 +30,7 @@ pub mod trace;
 mod validate;
 mod verify;
 pub mod watch;
+pub mod witness;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -60,6 +61,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Hold(args) => hold::perform(context, &args),
         Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
+        Command::Witness(args) => witness::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),
         Command::Demo(args) => demo::perform(context, &args),

@@ -3,9 +3,9 @@
 use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
-use comity_core::{Clock, Points, RunId};
+use comity_core::{Clock, Entropy, Points, RunId};
 use comity_runtime::keys::KeyPlace;
-use comity_runtime::{Runtime, Settings, system_world};
+use comity_runtime::{Access, Error as RuntimeError, Runtime, Settings, StoreError, system_world};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Context {
 pub enum Database {
     /// It must be there.
     Existing,
+    /// It must be there, and is only read: also where this person may not write.
+    Read,
     /// It is made if it is not there.
     Made,
 }
@@ -51,13 +53,19 @@ impl Context {
     /// Opens the database. Called inside [`Context::block_on`].
     pub fn open(&self, database: Database) -> Result<Opened, Error> {
         let path = &self.globals.db;
-        if database == Database::Existing && is_missing(path) {
+        if database != Database::Made && is_missing(path) {
             return Err(Error::NoDatabase(path.to_owned()));
         }
         let world = system_world(Arc::clone(&self.points));
         let clock = Arc::clone(&world.clock);
-        let runtime =
-            Runtime::open(Settings::local(path, self.globals.durability.into(), world, self.keys()))?;
+        let settings = |world| Settings::local(path, self.globals.durability.into(), world, self.keys());
+        let runtime = match Runtime::open(settings(world)) {
+            Err(RuntimeError::Store(StoreError::ReadOnly { .. })) if database == Database::Read => {
+                let world = system_world(Arc::clone(&self.points));
+                Runtime::open(Settings { access: Access::Read, ..settings(world) })?
+            }
+            opened => opened?,
+        };
         Ok(Opened { runtime, clock })
     }
 
@@ -69,6 +77,16 @@ impl Context {
     /// The clock of this machine.
     pub fn clock(&self) -> Arc<dyn Clock> {
         system_world(Arc::clone(&self.points)).clock
+    }
+
+    /// The randomness of this machine.
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
+        system_world(Arc::clone(&self.points)).entropy
+    }
+
+    /// Whoever is told of the moments at which a crash could matter.
+    pub fn points(&self) -> Arc<dyn Points> {
+        Arc::clone(&self.points)
     }
 
     /// Bytes that nobody can guess.

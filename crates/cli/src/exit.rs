@@ -7,6 +7,7 @@ pub use codes::CODES;
 use crate::error::Error;
 use comity_runtime::KeyFault;
 use comity_runtime::{ArchiveError, Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
+use comity_witness::Error as WitnessError;
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +139,7 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::NotMade { .. } => {
             means(Exit::Failed, "CM0293", "check that you may write there, and that there is room")
         }
+        Error::Witness(error) => of_witness(error),
         Error::Output(_) => means(
             Exit::Failed,
             "CM0270",
@@ -179,6 +181,12 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "CM0294",
             "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
         ),
+        RuntimeError::BadCheckpoint(_) => means(Exit::LedgerBroken, "CM0315", BROKEN),
+        RuntimeError::Split { .. } => means(
+            Exit::LedgerBroken,
+            "CM0314",
+            "keep a copy of the database as it is; the witness's operator has both signed checkpoints",
+        ),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }
@@ -213,6 +221,27 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
     }
 }
 
+fn of_witness(error: &WitnessError) -> Meaning {
+    match error {
+        WitnessError::State { .. } => means(
+            Exit::Failed,
+            "CM0310",
+            "mend what is in the way; never start a witness over on an old copy",
+        ),
+        WitnessError::Taken(_) => means(
+            Exit::Failed,
+            "CM0311",
+            "end that process, or give this one a folder of its own: `--state DIR`",
+        ),
+        WitnessError::Listen { .. } => {
+            means(Exit::Failed, "CM0312", "choose another address: `--listen HOST:PORT`")
+        }
+        WitnessError::NotALog(_) => {
+            means(Exit::Usage, "CM0313", "take the key of the log, not that of another witness")
+        }
+    }
+}
+
 const DEFECT: &str = "this is a defect of Comity: please report it with the output of `comity trace RUN`";
 
 fn of_gate(error: &GateError) -> Meaning {
@@ -236,7 +265,7 @@ fn of_gate(error: &GateError) -> Meaning {
             means(Exit::Failed, "CM0309", "`comity runs` lists the runs")
         }
         GateError::TooMuch { .. } => {
-            means(Exit::Failed, "CM0310", "erase part of it first: a run, or a subject")
+            means(Exit::Failed, "CM0316", "erase part of it first: a run, or a subject")
         }
         GateError::NoRun(_) => means(
             Exit::Failed,
@@ -273,6 +302,10 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
+        GateError::OtherKey { .. } => {
+            means(Exit::Auth, "CM0275", "use the keys that this log was made with: `--keys DIR`, COMITY_KEYS")
+        }
+        GateError::Overtaken(_) => means(Exit::Failed, "CM0276", "give the command again"),
         GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
             means(Exit::Failed, "CM0260", DEFECT)
         }
@@ -331,6 +364,13 @@ fn of_ledger(error: &LedgerError) -> Meaning {
         LedgerError::Store(error) => of_store(error),
         LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
         LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
+        LedgerError::Log { .. } => means(Exit::LedgerBroken, "CM0277", BROKEN),
+        LedgerError::Signing { .. } => {
+            means(Exit::Auth, "CM0278", "mend the key, or say where keys are kept with `--keys DIR`")
+        }
+        LedgerError::Uncovered { .. } => {
+            means(Exit::Failed, "CM0273", "`comity checkpoint` makes a checkpoint that covers it")
+        }
         LedgerError::Keys(error) => of_keys(error),
         LedgerError::Erased { .. } | LedgerError::RunErased => means(Exit::Failed, "CM0304", ERASED),
     }

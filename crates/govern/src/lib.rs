@@ -5,10 +5,12 @@
 //! [`Permit`] for the meter, and [`Run`] for what a run remembers.
 
 mod admit;
+mod anchor;
 mod approval;
 pub mod book;
 mod breaker;
 pub mod check;
+mod cosign;
 mod effect;
 mod error;
 mod gate;
@@ -24,7 +26,9 @@ mod scope;
 mod settle;
 mod world;
 
+pub use anchor::Anchored;
 pub use approval::Ruling;
+pub use cosign::Cosigned;
 pub use effect::{Failure, Input, Output};
 pub use error::Error;
 pub use gate::Gate;

@@ -14,6 +14,7 @@ mod error;
 pub mod keys;
 pub mod log;
 pub mod payload;
+pub mod rebuild;
 mod record;
 pub mod seal;
 pub mod vault;

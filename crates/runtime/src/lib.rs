@@ -20,8 +20,9 @@ mod stored;
 mod system;
 mod tail;
 pub mod view;
+mod witness;
 
-pub use archive::{Archived, Progress, Shelf, check_archive};
+pub use archive::{Archived, Progress, Shelf, check_archive, keep_checkpoint};
 pub use bundle::{Reader, no_files};
 pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
@@ -34,7 +35,7 @@ pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::keys::KeyFault;
 pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
-pub use comity_store::Durability;
+pub use comity_store::{Access, Durability};
 pub use comity_store::{Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;
@@ -45,6 +46,7 @@ pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents
 pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
+pub use witness::{BadWitness, Witness, Witnessed};
 
 use comity_core::KindSpec;
 

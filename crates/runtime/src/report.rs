@@ -5,9 +5,12 @@ use crate::error::Error;
 use crate::event::Events;
 use crate::pinned::Pinned;
 use crate::runtime::Runtime;
-use comity_api::{ApprovalInfo, Event, EventKind, RunReport, StepReport, VerifyReport, usd};
+use comity_api::{
+    ApprovalInfo, Event, EventKind, RebuildReport, RunReport, StepReport, VerifyReport, ViewDifference, usd,
+};
 use comity_core::{Digest, ReasonCode, RunId};
 use comity_flow::Plan;
+use comity_ledger::rebuild::{Difference, NOT_DERIVED, rebuild};
 use comity_ledger::{Record, RunStatus, read, verify};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -39,6 +42,29 @@ impl Runtime {
             head: cell.head.to_string(),
             entries: cell.next_seq,
             verified: checked.fault.is_none(),
+        })
+    }
+
+    /// Makes every view of every tenant anew from its entries, and compares. Writes nothing.
+    pub async fn rebuild(&self) -> Result<RebuildReport, Error> {
+        let found = rebuild(self.store()).await?;
+        let difference = |one: Difference| ViewDifference {
+            view: one.view.to_owned(),
+            row: one.row,
+            column: one.column.to_owned(),
+            stored: one.stored,
+            derived: one.derived,
+        };
+        Ok(RebuildReport {
+            whole: found.is_whole(),
+            runs: found.runs,
+            entries: found.entries,
+            accounts: found.accounts,
+            approvals: found.approvals,
+            differences: found.differences.into_iter().map(difference).collect(),
+            more: found.more,
+            broken: found.broken.into_iter().map(|(run, why)| (run.to_string(), why)).collect(),
+            not_derived: NOT_DERIVED.map(str::to_owned).to_vec(),
         })
     }
 

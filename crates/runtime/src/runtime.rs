@@ -16,7 +16,7 @@ use comity_core::{
 use comity_flow::{Approver, Drive, Inherited, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Error as GateError, Gate, Opening, Ruling, Run, Scope, World};
 use comity_ledger::{ERASED, EntryKind, Origin, RunStatus, Vault, read_one};
-use comity_store::{ApprovalState, Durability, Options, Pump, RunCell, Store};
+use comity_store::{Access, ApprovalState, Durability, Options, Pump, RunCell, Store};
 use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -28,6 +28,8 @@ use tokio::sync::mpsc::Sender;
 pub struct Settings {
     /// The database file.
     pub database: PathBuf,
+    /// Whether it may be written. What is only read is worked on by nobody.
+    pub access: Access,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// Who acts here.
@@ -48,7 +50,7 @@ impl Settings {
         let account = crate::local_account();
         let principal = Principal::local_person(&account, Tenant::local(), Namespace::default_name());
         let (database, pump) = (database.into(), Pump::Own);
-        Self { database, durability, principal, world, pump, adapters: ADAPTERS, keys }
+        Self { database, access: Access::Write, durability, principal, world, pump, adapters: ADAPTERS, keys }
     }
 }
 
@@ -99,7 +101,7 @@ struct Told {
 /// A store, a gate, and the sign that this process is alive.
 pub struct Runtime {
     gate: Gate,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     owner: Owner,
     principal: Principal,
     processes: Arc<Semaphore>,
@@ -109,8 +111,9 @@ pub struct Runtime {
 impl Runtime {
     /// Opens the database and everything on top of it.
     pub fn open(settings: Settings) -> Result<Self, Error> {
-        let Settings { database, durability, principal, world, pump, adapters, keys } = settings;
+        let Settings { database, access, durability, principal, world, pump, adapters, keys } = settings;
         let mut options = Options::new(database, comity_ledger::link);
+        options.access = access;
         options.durability = durability;
         options.points = Arc::clone(&world.points);
         options.pump = pump;
@@ -122,7 +125,10 @@ impl Runtime {
         // A store that is not a file has no folder for the sign that this process is alive.
         let file =
             store.path().ok_or_else(|| comity_store::Error::UnknownBackend("not a file".to_owned()))?;
-        let owner = Owner::claim(file, nonce)?;
+        let owner = match access {
+            Access::Write => Owner::claim(file, nonce)?,
+            Access::Read => Owner::reader(),
+        };
         let clock = Arc::clone(&world.clock);
         let keys = keys.of(&store, &world.entropy);
         let gate = Gate::new(Vault::new(store, keys), world);

@@ -29,7 +29,7 @@ pub struct Attest {
 pub fn perform(context: &Context, args: &Attest) -> Result<Exit, Error> {
     let attested = context.block_on(async {
         let opened = context.open(Database::Existing)?;
-        Ok(opened.runtime.attest(args.run, opened.runtime.vault().keys()).await?)
+        Ok(opened.runtime.attest(args.run).await?)
     })?;
     let printer = &context.printer;
     if let Some(path) = &args.sbom {
@@ -62,7 +62,7 @@ pub fn verify(context: &Context, text: &str, key: Option<&Verifier>) -> Result<E
         Some(key) => key.clone(),
         None => context.block_on(async {
             let runtime = context.open(Database::Existing)?.runtime;
-            Ok(runtime.public_key(runtime.vault().keys()).await?)
+            Ok(runtime.public_key().await?)
         })?,
     };
     let report = comity_runtime::check_attestation(text.as_bytes(), &own);

@@ -1,106 +1,88 @@
-//! `comity ledger`: for how long texts are kept, and the erasing of those whose time is over.
+//! `comity ledger`: what is done to the ledger as a whole.
 
-use super::erase;
+mod keep;
+
 use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::printer::Format;
+use crate::printer::{Format, Printer, Stream, Tone, one_line};
 use crate::summary::count;
 use clap::{Args, Subcommand};
-use comity_core::RunId;
-use comity_runtime::book::{Aim, Mode};
-use serde::Serialize;
+use comity_api::RebuildReport;
 
-/// Look after the ledger.
+/// Look after the ledger as a whole.
 #[derive(Debug, Args)]
 pub struct Ledger {
-    /// What to do
+    /// What to do.
     #[command(subcommand)]
-    pub what: What,
+    pub act: Act,
 }
 
-/// What to do.
+/// What is done to it.
 #[derive(Debug, Subcommand)]
-pub enum What {
+pub enum Act {
+    /// Make every view anew from the entries, and list what differs from what is stored; nothing is written
+    Rebuild,
     /// Show or set for how long texts of runs that have ended are kept
-    Retention(Retention),
+    Retention(keep::Retention),
     /// Erase the texts of runs that ended longer ago than that
-    Gc(Gc),
-}
-
-/// For how long texts are kept.
-#[derive(Debug, Args)]
-pub struct Retention {
-    /// So many days after the run has ended
-    #[arg(long, value_name = "N")]
-    pub days: Option<u32>,
-    /// For ever
-    #[arg(long, conflicts_with = "days")]
-    pub forever: bool,
-}
-
-/// Erase what was kept long enough.
-#[derive(Debug, Args)]
-pub struct Gc {
-    /// Only say what would be erased
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// What would be erased, or was not.
-#[derive(Serialize)]
-struct Told {
-    runs: Vec<RunId>,
-    on_hold: Vec<RunId>,
+    Gc(keep::Gc),
 }
 
 /// Does it.
 pub fn perform(context: &Context, args: &Ledger) -> Result<Exit, Error> {
-    match &args.what {
-        What::Retention(args) => retention(context, args),
-        What::Gc(args) => gc(context, args),
+    match &args.act {
+        Act::Rebuild => rebuild(context),
+        Act::Retention(args) => keep::retention(context, args),
+        Act::Gc(args) => keep::gc(context, args),
     }
 }
 
-fn retention(context: &Context, args: &Retention) -> Result<Exit, Error> {
-    let days = context.block_on(async {
+fn rebuild(context: &Context) -> Result<Exit, Error> {
+    let report = context.block_on(async {
         let runtime = context.open(Database::Existing)?.runtime;
-        if args.forever || args.days.is_some() {
-            runtime.set_retention(args.days).await?;
-        }
-        Ok(runtime.book_state().await?.retention_days)
+        Ok(runtime.rebuild().await?)
     })?;
     let printer = &context.printer;
-    match (printer.format(), days) {
-        (Format::Text, None) => printer.out("texts are kept for ever\n"),
-        (Format::Text, Some(days)) => {
-            let days = count(days.into(), "day");
-            printer.out(&format!("texts are kept for {days} after their run has ended\n"));
-        }
-        (_, days) => printer.json(&serde_json::json!({"retention_days": days})),
+    match printer.format() {
+        Format::Text => printer.out(&shown(printer, &report)),
+        Format::Json | Format::Ndjson => printer.json(&report),
     }
-    Ok(Exit::Done)
-}
-
-fn gc(context: &Context, args: &Gc) -> Result<Exit, Error> {
-    let found = context.block_on(async {
-        let runtime = context.open(Database::Existing)?.runtime;
-        Ok(runtime.would_erase(&Aim::Old, Mode::Collect).await?)
-    })?;
-    if !args.dry_run && !found.runs.is_empty() {
-        return erase::perform(context, &Aim::Old, Mode::Collect);
-    }
-    let printer = &context.printer;
-    if printer.format() != Format::Text {
-        printer.json(&Told { runs: found.runs, on_hold: found.on_hold });
+    if report.whole {
         return Ok(Exit::Done);
     }
-    let mut out = match found.runs.len() as u64 {
-        0 => "nothing to collect\n".to_owned(),
-        runs => format!("would collect {}\n", count(runs, "run")),
+    let label = printer.paint(Stream::Err, Tone::Bad, "error:");
+    printer.note(&format!(
+        "{label} the ledger's views are not what its entries make of them\n\nhint: keep a copy of the file as it is; \
+         `comity verify` says whether the entries are as they were written, and a backup has the rows as they were\n"
+    ));
+    Ok(Exit::LedgerBroken)
+}
+
+fn shown(printer: &Printer, report: &RebuildReport) -> String {
+    let counts = format!(
+        "{}, {}, {}, {}",
+        count(report.runs, "run"),
+        count(report.entries, "entry"),
+        count(report.accounts, "account"),
+        count(report.approvals, "approval"),
+    );
+    let head = match report.whole {
+        true => printer.paint(Stream::Out, Tone::Good, "the same:"),
+        false => printer.paint(Stream::Out, Tone::Bad, "differs:"),
     };
-    found.runs.iter().for_each(|run| out.push_str(&format!("  {run}\n")));
-    found.on_hold.iter().for_each(|run| out.push_str(&format!("  {run} is on hold, and stays\n")));
-    printer.out(&out);
-    Ok(Exit::Done)
+    let mut out = format!("{head} {counts}\n");
+    for (run, why) in &report.broken {
+        out.push_str(&format!("{run}: its entries are not as they were written: {}\n", one_line(why)));
+    }
+    for one in &report.differences {
+        let (view, row, column) = (&one.view, one_line(&one.row), &one.column);
+        let (stored, derived) = (one_line(&one.stored), one_line(&one.derived));
+        out.push_str(&format!("{view} {row} {column}: stored {stored}, entries say {derived}\n"));
+    }
+    if report.more > 0 {
+        out.push_str(&format!("and {} more\n", report.more));
+    }
+    out.push_str(&format!("not compared: {}\n", report.not_derived.join(", ")));
+    out
 }

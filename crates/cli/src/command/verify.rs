@@ -24,12 +24,12 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
             if attest::is_envelope(&text) {
                 return attest::verify(context, &text, args.key.as_ref());
             }
-            let (report, _) = check_export(text.as_bytes());
+            let (report, _) = check_export(text.as_bytes(), args.key.as_slice());
             return Ok(export::conclude(&context.printer, &report));
         }
     };
     let report = context.block_on(async {
-        let runtime = context.open(Database::Existing)?.runtime;
+        let runtime = context.open(Database::Read)?.runtime;
         if let Some(run) = only {
             must_exist(&runtime, run).await?;
         }

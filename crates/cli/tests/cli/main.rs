@@ -16,6 +16,8 @@ mod docs;
 mod failing;
 #[cfg(test)]
 mod flowfiles;
+#[cfg(test)]
+mod fork;
 mod formats;
 #[cfg(test)]
 mod front;
@@ -25,6 +27,7 @@ mod golden;
 mod keeping;
 #[cfg(test)]
 mod kept;
+mod ledger;
 #[cfg(test)]
 mod running;
 #[cfg(test)]

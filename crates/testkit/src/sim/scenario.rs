@@ -12,7 +12,9 @@ use comity_govern::planted::{Defect, plant};
 use comity_ledger::keys::MemoryKeys;
 use comity_ledger::{EntryKind, Slot, read};
 use comity_runtime::keys::KeyPlace;
-use comity_runtime::{Answer, Durability, Error, Hooks, Pump, Request, Ruling, RunStatus, Runtime, Settings};
+use comity_runtime::{
+    Access, Answer, Durability, Error, Hooks, Pump, Request, Ruling, RunStatus, Runtime, Settings,
+};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -208,6 +210,7 @@ impl<'f> Play<'f> {
         let (timers, inbox) = (Arc::new(Timers::at(self.time)), Inbox::default());
         let principal = Principal::local_person("sim", Tenant::local(), Namespace::default_name());
         let settings = Settings {
+            access: Access::Write,
             database: self.folder.join("sim.db"),
             durability: Durability::Process,
             principal,

@@ -1,6 +1,6 @@
 //! What is attested of a run, judged by the public libraries of in-toto, DSSE and CycloneDX.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "an integration test, all of it")]
+#![expect(clippy::unwrap_used, reason = "an integration test, all of it")]
 #![expect(clippy::disallowed_methods, reason = "the judge is a process, and is handed files")]
 
 use comity_core::Unwatched;
