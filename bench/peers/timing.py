@@ -51,5 +51,17 @@ def print_fan_out(peer, version, durability, watches):
     )
 
 
+def print_ledger(peer, version, act, rows, watch):
+    """One JSON line for so many rows written or verified one after another."""
+    _print(
+        peer=peer,
+        version=version,
+        act=act,
+        rows=rows,
+        cpu_us_per_row=round(watch.cpu_us / rows, 2),
+        wall_us_per_row=round(watch.wall_us / rows, 2),
+    )
+
+
 def _print(**fields):
     print(json.dumps(fields), flush=True)

@@ -2,6 +2,7 @@
 
 mod condition;
 mod lab;
+mod ledger;
 mod path;
 mod proofs;
 mod table;
@@ -11,14 +12,14 @@ use std::process::ExitCode;
 /// Runs one family of benches.
 pub fn run(arguments: &[String]) -> ExitCode {
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let result =
-        match arguments.first().map(String::as_str) {
-            Some("path") => path::run(!has("--no-peers"), has("--quick")),
-            Some("condition") => condition::run(),
-            Some("proofs") => proofs::run(),
-            _ => Err("usage: cargo xtask bench path [--no-peers] [--quick] | cargo xtask bench condition | cargo xtask bench proofs"
-                .to_owned()),
-        };
+    let result = match arguments.first().map(String::as_str) {
+        Some("path") => path::run(!has("--no-peers"), has("--quick")),
+        Some("ledger") => ledger::run(!has("--no-peers"), has("--quick")),
+        Some("condition") => condition::run(),
+        Some("proofs") => proofs::run(),
+        _ => Err("usage: cargo xtask bench path|ledger [--no-peers] [--quick] | cargo xtask bench condition|proofs"
+            .to_owned()),
+    };
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

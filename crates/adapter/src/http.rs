@@ -13,6 +13,7 @@ mod answer;
 mod connection;
 mod headers;
 mod hop;
+mod post;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,8 @@ use hyper::{Method, Response, body::Incoming};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 use target::Target;
+
+pub use post::{Post, Posted};
 
 pub(crate) const SPEC: KindSpec = KindSpec {
     name: "http",

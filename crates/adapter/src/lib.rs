@@ -14,3 +14,4 @@ mod human;
 
 pub use adapter::{ADAPTERS, Adapter, AdapterKind, Build, Setup, find};
 pub use error::Error;
+pub use http::{Post, Posted};

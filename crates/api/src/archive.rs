@@ -39,6 +39,9 @@ pub struct ArchiveCheck {
     pub leaves: u64,
     /// Checkpoints whose logs were recomputed.
     pub checkpoints: u64,
+    /// Whether the checkpoints' signatures were checked.
+    #[serde(default)]
+    pub signed: bool,
     /// The object of the first fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad: Option<String>,

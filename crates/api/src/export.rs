@@ -47,6 +47,10 @@ pub struct ExportedPayload {
     pub body: String,
     /// How they are encoded.
     pub codec: u8,
+    /// The key of this payload alone, in base64, if its text was asked for and it is encrypted: it opens this one,
+    /// and tells nothing about any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The salt of its commitment, in base64.
     pub salt: String,
     /// Which text of its entry it is.
@@ -73,9 +77,12 @@ pub struct ExportReport {
     /// Hash of its last entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
-    /// How many entries the proof in it covers.
+    /// How many of its entries the proof in it covers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven: Option<u64>,
+    /// Whether the signature of the proof's checkpoint was checked.
+    #[serde(default)]
+    pub signed: bool,
     /// The entry of the first fault, by its place in the chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad_seq: Option<u64>,

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::folder::{Folder, Put};
 use crate::key::Key;
 use crate::s3::S3;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The most objects that are listed at once.
@@ -17,6 +18,8 @@ const TURNS: usize = 3;
 pub struct Options {
     /// Where S3 is, if it is not Amazon's; `AWS_ENDPOINT_URL` if nothing is said.
     pub endpoint: Option<String>,
+    /// Variables that begin with `AWS_`: credentials, region, address.
+    pub environment: BTreeMap<String, String>,
     /// The most time one request may take.
     pub request: Duration,
     /// How long after its first try a request is tried again.
@@ -29,6 +32,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             endpoint: None,
+            environment: BTreeMap::new(),
             request: Duration::from_secs(60),
             patience: Duration::from_secs(30),
             largest: 256 << 20,

@@ -33,14 +33,21 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// Reads credentials and region from the environment. Asks the network nothing.
+    /// With the credentials and the region of the environment. Asks the network nothing.
     pub fn open(bucket: &str, prefix: Option<Key>, name: String, options: &Options) -> Result<Self, Error> {
-        if CREDENTIALS.iter().all(|name| std::env::var_os(name).is_none_or(|value| value.is_empty())) {
+        let said = |name: &str| options.environment.get(name).filter(|value| !value.is_empty());
+        if CREDENTIALS.iter().all(|name| said(name).is_none()) {
             return Err(Error::NoCredentials { place: name });
         }
         // There may be one already: then that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+        for (name, value) in &options.environment {
+            // Variables of other programs of Amazon's begin like these.
+            if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+                builder = builder.with_config(key, value);
+            }
+        }
         if let Some(endpoint) = &options.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
@@ -53,10 +60,10 @@ impl S3 {
             max_retries: RETRIES,
             retry_timeout: options.patience,
         };
-        let client = ClientOptions::new()
-            .with_timeout(options.request)
-            .with_connect_timeout(CONNECT)
-            .with_allow_http(allows_http(&endpoint));
+        let client =
+            ClientOptions::new().with_timeout(options.request).with_connect_timeout(CONNECT).with_allow_http(
+                is_near(&endpoint) || said("AWS_ALLOW_HTTP").is_some_and(|value| value == "true"),
+            );
         let built =
             builder.with_retry(retry).with_client_options(client).with_disable_bulk_delete(true).build();
         let store = built.map_err(|error| Error::Address { text: name.clone(), why: words(&error) })?;
@@ -73,7 +80,6 @@ impl S3 {
         match put {
             Ok(_) => Ok(Put::Made),
             Err(StoreError::AlreadyExists { .. }) => Ok(Put::Taken),
-            Err(StoreError::NotFound { .. }) => Err(Error::NoBucket { place: self.name.clone() }),
             Err(error) => Err(self.failed(key.as_str(), &error)),
         }
     }
@@ -83,10 +89,10 @@ impl S3 {
         let failed = |error: StoreError| self.failed(key.as_str(), &error);
         let found = match self.store.get(&self.path(key)).await {
             Ok(found) => found,
-            Err(StoreError::NotFound { source, .. }) if source.to_string().contains("NoSuchBucket") => {
-                return Err(Error::NoBucket { place: self.name.clone() });
+            // Without its bucket an object is not there either, and that is no answer.
+            Err(error @ StoreError::NotFound { .. }) if !is_bucket_missing(&words(&error)) => {
+                return Ok(None);
             }
-            Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         if found.meta.size > limit {
@@ -109,10 +115,7 @@ impl S3 {
         let shown = prefix.map(Key::as_str).unwrap_or_default();
         let mut found = self.store.list(all.as_ref());
         let mut out = Vec::new();
-        while let Some(object) = found.try_next().await.map_err(|error| match error {
-            StoreError::NotFound { .. } => Error::NoBucket { place: self.name.clone() },
-            error => self.failed(shown, &error),
-        })? {
+        while let Some(object) = found.try_next().await.map_err(|error| self.failed(shown, &error))? {
             let name = object.location.to_string();
             let below = match &self.prefix {
                 Some(prefix) => name.strip_prefix(prefix.as_str()).and_then(|name| name.strip_prefix('/')),
@@ -136,19 +139,19 @@ impl S3 {
             StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
                 Error::Refused { place, why }
             }
+            _ if is_bucket_missing(&why) => Error::NoBucket { place },
             _ if is_transport(error) => Error::Unreachable { place, why },
             _ => Error::Failed { place, key: key.to_owned(), why },
         }
     }
 }
 
-/// Whether requests may go without TLS: to this machine always, elsewhere if the environment says so.
-fn allows_http(endpoint: &str) -> bool {
+/// Whether a server is this machine, so that requests may go to it without TLS.
+fn is_near(endpoint: &str) -> bool {
     let rest = endpoint.strip_prefix("http://").unwrap_or_default();
     let host = rest.split('/').next().unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     matches!(host, "localhost" | "127.0.0.1" | "[::1]")
-        || std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true")
 }
 
 /// The cause at the bottom of it, in one line: what is around it repeats the address and the number of tries.
@@ -169,6 +172,11 @@ fn words(error: &dyn std::error::Error) -> String {
     }
 }
 
+/// Whether storage's own words say that the bucket is not there.
+fn is_bucket_missing(words: &str) -> bool {
+    words.starts_with("NoSuchBucket")
+}
+
 fn is_transport(error: &StoreError) -> bool {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
@@ -187,10 +195,10 @@ mod tests {
     #[test]
     fn only_this_machine_is_asked_without_tls() {
         for near in ["http://127.0.0.1:5000", "http://localhost", "http://[::1]:9/x"] {
-            assert!(allows_http(near), "{near}");
+            assert!(is_near(near), "{near}");
         }
         for far in ["http://books:9000", "https://127.0.0.1", "http://127.0.0.1.example:80", ""] {
-            assert!(!allows_http(far), "{far}");
+            assert!(!is_near(far), "{far}");
         }
     }
 }

@@ -1,7 +1,9 @@
-//! A log as tiles: which there are, how they are named, and which stored hashes stand in them.
+//! A log as tiles: which there are, how they are named, and which hashes of the tree stand in them.
 //!
 //! Source: C2SP `tlog-tiles`. A tile of level L and number N holds up to 256 hashes of level 8·L of the tree, from
-//! number 256·N on. Positions of stored hashes: golang.org/x/mod/sumdb/tlog, `StoredHashIndex`.
+//! number 256·N on.
+
+use std::ops::Range;
 
 /// Hashes, or leaves, of a whole tile.
 pub const WIDTH: u64 = 256;
@@ -25,11 +27,10 @@ impl Tile {
         format!("tile/{}/{}", self.level, path(self.number, self.width))
     }
 
-    /// Where its hashes stand among the stored ones, in order.
-    pub fn positions(&self) -> Vec<u64> {
+    /// The level of the tree that its hashes are of, and their numbers there, in order.
+    pub fn hashes(&self) -> (u32, Range<u64>) {
         let first = self.number.saturating_mul(WIDTH);
-        let level = self.level.saturating_mul(HEIGHT);
-        (0..self.width).filter_map(|place| stored_at(level, first.checked_add(place)?)).collect()
+        (self.level.saturating_mul(HEIGHT), first..first.saturating_add(self.width))
     }
 }
 
@@ -88,20 +89,6 @@ fn path(number: u64, width: u64) -> String {
     if width < WIDTH { format!("{name}.p/{width}") } else { name }
 }
 
-/// Where hash number `number` of a level of the tree is stored.
-fn stored_at(level: u32, number: u64) -> Option<u64> {
-    let mut leaf = number;
-    for _ in 0..level {
-        leaf = leaf.checked_mul(2)?.checked_add(1)?;
-    }
-    let mut at = 0u64;
-    while leaf > 0 {
-        at = at.checked_add(leaf)?;
-        leaf >>= 1;
-    }
-    at.checked_add(u64::from(level))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,17 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn hashes_stand_where_they_are_stored() {
-        // Each leaf is followed by the hashes it completes, from below.
-        let mut next = 0;
-        for leaf in 0..600u64 {
-            for level in 0..=leaf.trailing_ones() {
-                assert_eq!(stored_at(level, leaf >> level), Some(next), "level {level} at leaf {leaf}");
-                next += 1;
-            }
-        }
-        let tile = Tile { level: 1, number: 0, width: 2 };
-        assert_eq!(tile.positions(), [510, 1021]);
+    fn a_tile_holds_hashes_of_every_eighth_level() {
+        let tile = Tile { level: 2, number: 3, width: 5 };
+        assert_eq!(tile.hashes(), (16, 768..773));
     }
 
     #[test]

@@ -122,6 +122,8 @@ pub enum Command {
     Verify(Verify),
     /// Look after the ledger as a whole
     Ledger(command::ledger::Ledger),
+    /// Sign that logs of others only grew
+    Witness(command::witness::Witness),
     /// Check workflow files without running them
     Validate(Validate),
     /// Run four agents under a policy, in two seconds: no key, no files, no network

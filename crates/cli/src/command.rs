@@ -30,6 +30,7 @@ pub mod trace;
 mod validate;
 mod verify;
 pub mod watch;
+pub mod witness;
 
 use crate::args::Command;
 use crate::context::Context;
@@ -59,6 +60,7 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Prove(args) => prove::perform(context, &args),
         Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
+        Command::Witness(args) => witness::perform(context, &args),
         Command::Validate(args) => validate::perform(context, &args),
         Command::Describe(args) => describe::perform(context, &args),
         Command::Demo(args) => demo::perform(context, &args),

@@ -84,6 +84,11 @@ impl Context {
         system_world(Arc::clone(&self.points)).entropy
     }
 
+    /// Whoever is told of the moments at which a crash could matter.
+    pub fn points(&self) -> Arc<dyn Points> {
+        Arc::clone(&self.points)
+    }
+
     /// Bytes that nobody can guess.
     pub fn nonce(&self) -> [u8; 8] {
         let mut nonce = [0; 8];

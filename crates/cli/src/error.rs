@@ -106,6 +106,9 @@ pub enum Error {
         /// The operating system's words.
         why: String,
     },
+    /// A witness cannot do its work.
+    #[error(transparent)]
+    Witness(#[from] comity_witness::Error),
     /// What the command found out cannot be written.
     #[error("cannot write the output: {0}")]
     Output(String),

@@ -7,6 +7,7 @@ pub use codes::CODES;
 use crate::error::Error;
 use comity_runtime::KeyFault;
 use comity_runtime::{ArchiveError, Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
+use comity_witness::Error as WitnessError;
 
 /// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,7 @@ pub fn meaning(error: &Error) -> Meaning {
         }
         Error::UnknownLog(_) => means(
             Exit::Auth,
-            "CM0310",
+            "CM0320",
             "name it with `--key KEY`; whoever keeps the log prints it with `comity checkpoint --public-key`",
         ),
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
@@ -143,6 +144,7 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::NotMade { .. } => {
             means(Exit::Failed, "CM0293", "check that you may write there, and that there is room")
         }
+        Error::Witness(error) => of_witness(error),
         Error::Output(_) => means(
             Exit::Failed,
             "CM0270",
@@ -184,6 +186,12 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "CM0294",
             "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
         ),
+        RuntimeError::BadCheckpoint(_) => means(Exit::LedgerBroken, "CM0315", BROKEN),
+        RuntimeError::Split { .. } => means(
+            Exit::LedgerBroken,
+            "CM0314",
+            "keep a copy of the database as it is; the witness's operator has both signed checkpoints",
+        ),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }
@@ -199,7 +207,7 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
         RuntimeError::NoEntry { .. } => {
-            means(Exit::Failed, "CM0315", "`comity trace RUN --entries` lists its entries")
+            means(Exit::Failed, "CM0321", "`comity trace RUN --entries` lists its entries")
         }
         RuntimeError::OtherKey { .. } => means(
             Exit::Auth,
@@ -222,6 +230,27 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::Ambiguous { .. } => means(Exit::Usage, "CM0235", "add `--step NAME`"),
         RuntimeError::Owner { .. } => {
             means(Exit::Failed, "CM0218", "make the folder writable, or choose another with `--db PATH`")
+        }
+    }
+}
+
+fn of_witness(error: &WitnessError) -> Meaning {
+    match error {
+        WitnessError::State { .. } => means(
+            Exit::Failed,
+            "CM0310",
+            "mend what is in the way; never start a witness over on an old copy",
+        ),
+        WitnessError::Taken(_) => means(
+            Exit::Failed,
+            "CM0311",
+            "end that process, or give this one a folder of its own: `--state DIR`",
+        ),
+        WitnessError::Listen { .. } => {
+            means(Exit::Failed, "CM0312", "choose another address: `--listen HOST:PORT`")
+        }
+        WitnessError::NotALog(_) => {
+            means(Exit::Usage, "CM0313", "take the key of the log, not that of another witness")
         }
     }
 }
@@ -365,7 +394,9 @@ const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names th
 
 fn of_store(error: &StoreError) -> Meaning {
     match error {
-        StoreError::UnknownBackend(_) => means(Exit::Usage, "CM0211", "give a file path: `--db PATH`"),
+        StoreError::UnknownBackend(_) => {
+            means(Exit::Usage, "CM0211", "give a file path or a `postgres://` address: `--db PATH`")
+        }
         StoreError::Open { .. } => {
             means(Exit::Failed, "CM0212", "check the path, or choose another with `--db PATH`")
         }
@@ -392,6 +423,24 @@ fn of_store(error: &StoreError) -> Meaning {
         StoreError::Migration { .. } => means(Exit::Failed, "CM0220", "use the build that made the database"),
         StoreError::Database { .. } => {
             means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::BadAddress { .. } => {
+            means(Exit::Usage, "CM0223", "write it as `postgres://USER@HOST/DATABASE?sslmode=verify-full`")
+        }
+        StoreError::Unreachable { .. } => {
+            means(Exit::Failed, "CM0224", "check that it runs, the address, the password and the certificate")
+        }
+        StoreError::Server { .. } => {
+            means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::Odd { .. } => {
+            means(Exit::LedgerBroken, "CM0225", "somebody changed a row; restore it from a backup")
+        }
+        StoreError::Unguarded { .. } => {
+            means(Exit::Failed, "CM0226", "log in as a role without BYPASSRLS, or one that may create roles")
+        }
+        StoreError::Unsupported { .. } => {
+            means(Exit::Failed, "CM0227", "use PostgreSQL's own tools, such as `pg_dump`")
         }
         StoreError::Panicked | StoreError::Closed => means(Exit::Failed, "CM0260", DEFECT),
     }

@@ -22,12 +22,21 @@ impl Signals {
     ///
     /// `screen` is what stands on the terminal then.
     pub fn watch(printer: &Printer, screen: Option<Arc<Live>>) -> Result<Self, Error> {
+        Self::watch_saying(STOPPING, printer, screen)
+    }
+
+    /// The same, with other words at the first signal.
+    pub fn watch_saying(
+        words: &'static str,
+        printer: &Printer,
+        screen: Option<Arc<Live>>,
+    ) -> Result<Self, Error> {
         let listen = |kind| signal(kind).map_err(|error| Error::Machine(error.to_string()));
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let signals = kinds.into_iter().map(listen).collect::<Result<Vec<_>, _>>()?;
         let (tell, first) = oneshot::channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow(signals, tell, printer.clone(), screen));
+        tasks.spawn(follow(signals, tell, printer.clone(), screen, words));
         Ok(Self { first: Some(first), _watch: tasks })
     }
 
@@ -54,11 +63,12 @@ async fn follow(
     tell: oneshot::Sender<()>,
     printer: Printer,
     screen: Option<Arc<Live>>,
+    words: &'static str,
 ) {
     next(&mut signals).await;
     match screen {
-        Some(live) => live.say(STOPPING),
-        None => printer.note(STOPPING),
+        Some(live) => live.say(words),
+        None => printer.note(words),
     }
     // Nobody waits any more when the run has just ended by itself.
     let _ = tell.send(());

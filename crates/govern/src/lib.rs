@@ -9,6 +9,7 @@ mod anchor;
 mod approval;
 mod breaker;
 pub mod check;
+mod cosign;
 mod effect;
 mod error;
 mod gate;
@@ -26,6 +27,7 @@ mod world;
 
 pub use anchor::Anchored;
 pub use approval::Ruling;
+pub use cosign::Cosigned;
 pub use effect::{Failure, Input, Output};
 pub use error::Error;
 pub use gate::Gate;

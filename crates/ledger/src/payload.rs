@@ -161,21 +161,39 @@ pub fn check<'r>(row: impl Into<PayloadRef<'r>>, committed: Digest) -> Result<()
 
 /// The text of a stored payload; `None` when its key was destroyed. Check it first.
 pub fn decode(row: PayloadRow, keys: &RunKeys) -> Result<Option<Vec<u8>>, &'static str> {
+    if row.subject.is_none() {
+        return disclosed(&row, None).map(Some);
+    }
+    let Some(key) = key_of(&row, keys)? else { return Ok(None) };
+    disclosed(&row, Some(&key)).map(Some)
+}
+
+/// The key of this payload alone, to be handed out with it; `None` when it is not encrypted, or its subject's key was
+/// destroyed.
+pub fn key_of(row: &PayloadRow, keys: &RunKeys) -> Result<Option<PayloadKey>, &'static str> {
+    let Some(subject) = &row.subject else { return Ok(None) };
+    let subject = SubjectId::from_slice(subject).ok_or("its subject is not 16 bytes")?;
+    let Some(secret) = keys.of(subject) else { return Ok(None) };
+    let salt = <[u8; 32]>::try_from(row.salt.as_slice()).map_err(|_| "its salt is not 32 bytes")?;
+    Ok(Some(PayloadKey::derive(secret, &salt)))
+}
+
+/// The text of a stored payload, by the key that was handed out with it. Check it first.
+pub fn disclosed(row: &PayloadRow, key: Option<&PayloadKey>) -> Result<Vec<u8>, &'static str> {
     let codec = u8::try_from(row.codec).map_err(|_| "its codec is unknown")?;
-    let encoded = match &row.subject {
-        None => row.body,
-        Some(subject) => {
+    let encoded = match (&row.subject, key) {
+        (None, None) => row.body.clone(),
+        (None, Some(_)) => return Err("it has a key, and is not encrypted"),
+        (Some(_), None) => return Err("it is encrypted, and there is no key to open it with"),
+        (Some(subject), Some(key)) => {
             let subject = SubjectId::from_slice(subject).ok_or("its subject is not 16 bytes")?;
-            let Some(secret) = keys.of(subject) else { return Ok(None) };
-            let salt = <[u8; 32]>::try_from(row.salt.as_slice()).map_err(|_| "its salt is not 32 bytes")?;
             let place = Place { codec, slot: row.slot, subject };
-            let opened = PayloadKey::derive(secret, &salt).open(place, &row.body);
-            opened.ok_or("its key does not open it")?
+            key.open(place, &row.body).ok_or("its key does not open it")?
         }
     };
     match codec {
-        RAW => Ok(Some(encoded)),
-        ZSTD => unpack(&encoded).map(Some),
+        RAW => Ok(encoded),
+        ZSTD => unpack(&encoded),
         _ => Err("its codec is unknown"),
     }
 }

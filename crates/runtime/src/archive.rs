@@ -2,12 +2,14 @@
 //!
 //! Everything is kept once and never changed, so that doing it again goes on where it was left:
 //! `<database>/<tenant>/runs/<run>/<entries>.json` is a run's export up to that many entries. A run that has moved
-//! since gets a further object beside the first.
+//! since gets a further object beside the first. The tenant's log lies beside them ([`log`]).
 
 mod check;
+mod log;
 mod shelf;
 
 pub use check::check_archive;
+pub use log::keep_checkpoint;
 pub use shelf::Shelf;
 
 use crate::error::Error;
@@ -55,7 +57,7 @@ impl Runtime {
     ) -> Result<ArchiveReport, Error> {
         let runs = self.wanted(wanted).await?;
         let mut report = ArchiveReport { place: place.name().to_owned(), ..ArchiveReport::default() };
-        let shelf = Shelf::of([0; 16], self.tenant());
+        let shelf = Shelf::of(self.store().id().await?, self.tenant());
         let copies = stream::iter(runs.iter().map(|(run, cell)| self.keep(place, &shelf, *run, cell)));
         let mut copies = copies.buffer_unordered(AT_ONCE);
         while let Some((kept, bytes)) = copies.try_next().await? {
@@ -63,6 +65,8 @@ impl Runtime {
             report.runs += 1;
             told(Progress { done: report.runs, of: runs.len() as u64 });
         }
+        drop(copies);
+        self.keep_log(place, &shelf, &mut report).await?;
         Ok(report)
     }
 

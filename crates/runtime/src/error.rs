@@ -96,6 +96,19 @@ pub enum Error {
     /// A statement about a run cannot be signed.
     #[error("the statement cannot be signed: {0}")]
     Unsigned(String),
+    /// The newest checkpoint of the log is not as it was written.
+    #[error("the newest checkpoint of the log cannot be used: {0}")]
+    BadCheckpoint(String),
+    /// A witness has seen another view of the log.
+    #[error("the witness `{witness}` has seen another `{log}`: {how}")]
+    Split {
+        /// The name of the witness's key.
+        witness: String,
+        /// The log.
+        log: String,
+        /// How the two differ.
+        how: String,
+    },
     /// The folder that the run's programs start in is gone.
     #[error("there is no folder `{0}` to start the run's programs in")]
     NoFolder(String),

@@ -20,10 +20,11 @@ mod stored;
 mod system;
 mod tail;
 pub mod view;
+mod witness;
 
-pub use archive::{Archived, Progress, Shelf, check_archive};
+pub use archive::{Archived, Progress, Shelf, check_archive, keep_checkpoint};
 pub use bundle::{Reader, no_files};
-pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
+pub use comity_archive::{Address as ArchiveAddress, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
 pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
@@ -32,8 +33,7 @@ pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::keys::KeyFault;
 pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
-pub use comity_store::{Access, Durability};
-pub use comity_store::{Error as StoreError, Pump, SCHEMA};
+pub use comity_store::{Access, Address, Durability, Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;
 pub use fork::{Fork, ForkRequest};
@@ -43,6 +43,7 @@ pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents
 pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
+pub use witness::{BadWitness, Witness, Witnessed};
 
 use comity_core::KindSpec;
 

@@ -30,7 +30,7 @@ const ANCHOR_EVERY: Duration = Duration::from_secs(60);
 
 /// How to open a runtime.
 pub struct Settings {
-    /// The database file.
+    /// The database: a file, or the address of one on a server.
     pub database: PathBuf,
     /// Whether it may be written. What is only read is worked on by nobody.
     pub access: Access,
@@ -105,7 +105,7 @@ struct Told {
 /// A store, a gate, and the sign that this process is alive.
 pub struct Runtime {
     gate: Gate,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     owner: Owner,
     principal: Principal,
     processes: Arc<Semaphore>,
@@ -127,11 +127,8 @@ impl Runtime {
         let store = Store::open(options)?;
         let mut nonce = [0u8; 8];
         world.entropy.fill(&mut nonce);
-        // A store that is not a file has no folder for the sign that this process is alive.
-        let file =
-            store.path().ok_or_else(|| comity_store::Error::UnknownBackend("not a file".to_owned()))?;
         let owner = match access {
-            Access::Write => Owner::claim(file, nonce)?,
+            Access::Write => Owner::claim(&store, nonce)?,
             Access::Read => Owner::reader(),
         };
         let clock = Arc::clone(&world.clock);
@@ -259,7 +256,7 @@ impl Runtime {
         }
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
-            && let Some(pid) = self.store().path().and_then(|path| alive(path, &cell.owner))
+            && let Some(pid) = alive(self.store(), &cell.owner).await?
         {
             return Err(Error::Owned { run: id, pid });
         }

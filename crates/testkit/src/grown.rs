@@ -4,7 +4,7 @@
 
 use comity_core::Digest;
 use comity_ledger::log::checkpoint::Checkpoint;
-use comity_ledger::log::merkle::{Frontier, Head, Lookup, leaf_hash};
+use comity_ledger::log::merkle::{Frontier, Head, Lookup, leaf_hash, stored_count};
 use comity_ledger::log::note::{Kind, Note, SecretKey, Verifier};
 use std::sync::Arc;
 
@@ -46,6 +46,11 @@ impl Grown {
     /// Whom a witness has to trust.
     pub fn verifier(&self) -> &Verifier {
         self.key.verifier()
+    }
+
+    /// The hashes that leaves from `old` on add to a tree, in the order in which they are stored.
+    pub fn stored(&self, old: u64) -> &[Digest] {
+        &self.stored[stored_count(old) as usize..]
     }
 
     /// What it is at a size.

@@ -16,6 +16,8 @@ pub mod server;
 mod state;
 mod witness;
 
+pub use comity_ledger::log::merkle::Head;
+pub use comity_ledger::log::note::{BadKey, Kind, Verifier};
 pub use error::Error;
 pub use witness::{Answer, Options, Said, Witness};
 

@@ -2,7 +2,7 @@
 
 use crate::request::Request;
 use crate::witness::{Answer, Options, Said, Witness};
-use comity_core::{BoxFuture, Clock, Digest, Entropy, Timestamp};
+use comity_core::{BoxFuture, Clock, Digest, Entropy, Timestamp, Unwatched};
 use comity_ledger::log::note::Verifier;
 pub use comity_testkit::grown::Grown;
 use std::path::Path;
@@ -43,7 +43,8 @@ pub fn open(folder: &Path, trust: &[Verifier]) -> Result<(Witness, Heard), crate
     let heard = Heard::default();
     let ears = Arc::clone(&heard);
     let say = Box::new(move |said: &Said| ears.lock().unwrap().push(said.clone()));
-    let options = Options { folder, trust, clock: Arc::new(Standing), entropy: &Fixed, say };
+    let (clock, points) = (Arc::new(Standing), Arc::new(Unwatched));
+    let options = Options { folder, trust, clock, entropy: &Fixed, points, say };
     Ok((Witness::open(options)?, heard))
 }
 

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::judge::{Judgement, Split, judge};
 use crate::request::{Request, checkpoint_of};
 use crate::state::{Evidence, State};
-use comity_core::{Clock, Digest, Entropy};
+use comity_core::{Clock, Digest, Entropy, Point, Points};
 use comity_ledger::log::merkle::Head;
 use comity_ledger::log::note::{Kind, Note, NoteSigner, SecretKey, SignError, Signature, Verifier};
 use comity_ledger::log::text::encode;
@@ -23,6 +23,8 @@ pub struct Options<'o> {
     pub clock: Arc<dyn Clock>,
     /// What the key is drawn from, the first time.
     pub entropy: &'o dyn Entropy,
+    /// Told of the moments before and after a checkpoint is on the disk.
+    pub points: Arc<dyn Points>,
     /// Told of everything that somebody may want to look at. Called while a log waits: it should not take long.
     pub say: Box<dyn Fn(&Said) + Send + Sync>,
 }
@@ -76,6 +78,7 @@ pub struct Witness {
     logs: BTreeMap<String, Log>,
     state: State,
     clock: Arc<dyn Clock>,
+    points: Arc<dyn Points>,
     say: Box<dyn Fn(&Said) + Send + Sync>,
 }
 
@@ -127,7 +130,8 @@ impl Witness {
                 log.latest = Mutex::new(Latest::Known(Some(seen)));
             }
         }
-        Ok(Self { key, logs, state, clock: options.clock, say: options.say })
+        let Options { clock, points, say, .. } = options;
+        Ok(Self { key, logs, state, clock, points, say })
     }
 
     /// The key its cosignatures are checked by.
@@ -172,7 +176,9 @@ impl Witness {
         let checkpoint = &request.checkpoint;
         let again = matches!(latest, Latest::Known(Some(seen)) if seen.note.text() == note.text());
         if !again {
+            self.points.reach(Point::BeforeCommit);
             self.state.keep(&checkpoint.origin, &note.to_bytes()).map_err(|error| error.to_string())?;
+            self.points.reach(Point::AfterCommit);
             *latest = Latest::Known(Some(Seen { head: checkpoint.head, note }));
         }
         (self.say)(&Said::Cosigned { origin: checkpoint.origin.clone(), size: checkpoint.head.size });

@@ -37,6 +37,8 @@ impl Lab {
             "comity-testkit",
             "--bin",
             "bench-path",
+            "--bin",
+            "bench-ledger",
             "--package",
             "comity-cli",
             "--bin",
@@ -72,7 +74,16 @@ impl Lab {
 
     /// One workload, in the folder as the last one left it.
     pub fn work_here(&self, arguments: &[&str]) -> Result<Value, String> {
-        let out = output(Command::new(self.target.join("release").join("bench-path")).args(arguments))?;
+        self.run("bench-path", arguments)
+    }
+
+    /// One workload of the ledger, in a process of its own.
+    pub fn ledger(&self, arguments: &[&str]) -> Result<Value, String> {
+        self.run("bench-ledger", arguments)
+    }
+
+    fn run(&self, binary: &str, arguments: &[&str]) -> Result<Value, String> {
+        let out = output(Command::new(self.target.join("release").join(binary)).args(arguments))?;
         serde_json::from_str(out.trim()).map_err(|error| format!("{arguments:?} printed `{out}`: {error}"))
     }
 

@@ -9,7 +9,9 @@ use crate::summary::count;
 use clap::{ArgGroup, Args};
 use comity_api::{ArchiveCheck, ArchiveReport};
 use comity_core::RunId;
-use comity_runtime::{Address, Archived, Place, PlaceOptions, Progress, Runtime, check_archive};
+use comity_runtime::{
+    ArchiveAddress, Archived, Place, PlaceOptions, Progress, Runtime, Verifier, check_archive,
+};
 use std::str::FromStr;
 
 /// How many runs go by between two lines, where nothing can be redrawn.
@@ -30,6 +32,9 @@ pub struct Archive {
     /// Where: `s3://BUCKET/PREFIX`, or a folder
     #[arg(long, value_name = "PLACE")]
     pub to: Where,
+    /// With `--check`, the public key that checkpoints must be signed with; may be given several times
+    #[arg(long, value_name = "VKEY", requires = "check")]
+    pub key: Vec<Verifier>,
     /// The server, if it is not Amazon's [env: AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
@@ -37,7 +42,7 @@ pub struct Archive {
 
 /// Where an archive is.
 #[derive(Clone, Debug)]
-pub struct Where(Address);
+pub struct Where(ArchiveAddress);
 
 impl FromStr for Where {
     type Err = String;
@@ -49,11 +54,19 @@ impl FromStr for Where {
 
 /// Keeps them, or reads them back.
 pub fn perform(context: &Context, args: &Archive) -> Result<Exit, Error> {
-    let options = PlaceOptions { endpoint: args.endpoint.clone(), ..PlaceOptions::default() };
+    let environment = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("AWS_"))?;
+        Some((name, value.into_string().ok()?))
+    });
+    let options = PlaceOptions {
+        endpoint: args.endpoint.clone(),
+        environment: environment.collect(),
+        ..PlaceOptions::default()
+    };
     context.block_on(async {
         let place = Place::open(&args.to.0, &options).map_err(comity_runtime::Error::from)?;
         if args.check {
-            return check(context, &place).await;
+            return check(context, &place, &args.key).await;
         }
         let wanted = if args.closed { Archived::Closed } else { Archived::Runs(args.run.clone()) };
         let opened = context.open(Database::Existing)?;
@@ -90,10 +103,10 @@ fn kept(printer: &Printer, report: &ArchiveReport) -> String {
     )
 }
 
-async fn check(context: &Context, place: &Place) -> Result<Exit, Error> {
+async fn check(context: &Context, place: &Place, known: &[Verifier]) -> Result<Exit, Error> {
     let printer = &context.printer;
     let mut line = Line::new(printer);
-    let report = check_archive(place, |report| line.tell(Progress { done: report.runs, of: 0 })).await;
+    let report = check_archive(place, known, |report| line.tell(Progress { done: report.runs, of: 0 })).await;
     line.end();
     let report = report?;
     match printer.format() {
@@ -113,12 +126,19 @@ async fn check(context: &Context, place: &Place) -> Result<Exit, Error> {
 }
 
 fn checked(printer: &Printer, report: &ArchiveCheck) -> String {
-    let counts = format!(
+    let mut counts = format!(
         "{}, {}, {}",
         count(report.runs, "run"),
         count(report.entries, "entry"),
         count(report.payloads, "payload")
     );
+    if report.checkpoints > 0 {
+        let (leaves, checkpoints) = (report.leaves, count(report.checkpoints, "checkpoint"));
+        counts.push_str(&format!(
+            ", {} of the log, {checkpoints}",
+            if leaves == 1 { "1 leaf".to_owned() } else { format!("{leaves} leaves") }
+        ));
+    }
     let mut out = match (&report.bad, &report.fault) {
         (Some(bad), Some(fault)) => format!(
             "{} {}: {}\nbefore that: {counts}\n",
@@ -128,6 +148,9 @@ fn checked(printer: &Printer, report: &ArchiveCheck) -> String {
         ),
         _ => format!("{} {counts}\n", printer.paint(Stream::Out, Tone::Good, "valid:")),
     };
+    if report.checkpoints > 0 && !report.signed {
+        out.push_str("not shown: who signed the checkpoints; give the log's public key with `--key VKEY`\n");
+    }
     if !report.strange.is_empty() {
         let names: Vec<String> = report.strange.iter().map(|name| one_line(name)).collect();
         out.push_str(&format!("not looked at: {}\n", names.join(", ")));

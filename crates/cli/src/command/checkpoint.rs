@@ -8,7 +8,7 @@ use crate::printer::{Format, one_line};
 use crate::summary::count;
 use clap::Args;
 use comity_api::CheckpointReport;
-use comity_runtime::{Address, Place, PlaceOptions, Runtime, Shelf};
+use comity_runtime::{ArchiveAddress, Place, PlaceOptions, Runtime, Shelf};
 use std::path::Path;
 
 /// Sign a checkpoint over everything that is recorded.
@@ -81,7 +81,7 @@ async fn copy(
     }
     let failed = |error| Error::Runtime(comity_runtime::Error::from(error));
     let options = PlaceOptions { endpoint: args.endpoint.clone(), ..PlaceOptions::default() };
-    let address: Address = place.parse().map_err(failed)?;
+    let address: ArchiveAddress = place.parse().map_err(failed)?;
     let place = Place::open(&address, &options).map_err(failed)?;
     // A place that writes over what it was told to leave alone keeps no history.
     place.probe(context.nonce()).await.map_err(failed)?;

@@ -34,7 +34,7 @@ pub fn perform(context: &Context, args: &Export) -> Result<Exit, Error> {
     let printer = &context.printer;
     if args.texts {
         printer.note(
-            "this export holds the run's texts in the clear: erasing the run later does not reach it\n",
+            "this export holds the run's texts in the clear, and their keys: erasing the run does not reach it\n",
         );
     }
     let Some(path) = &args.to else {
@@ -82,6 +82,17 @@ fn shown(printer: &Printer, report: &ExportReport) -> String {
     };
     if let Some(head) = report.head.as_ref().filter(|_| report.valid) {
         out.push_str(&format!("head: {head}\n"));
+    }
+    if let Some(proven) = report.proven {
+        let by = if report.signed {
+            "signed with the key"
+        } else {
+            "whose signer was not looked at: `--key VKEY`"
+        };
+        out.push_str(&format!(
+            "in the log: {} of {} entries, by a checkpoint {by}\n",
+            proven, report.entries
+        ));
     }
     out.push_str(&format!("not shown: {}\n", report.not_shown));
     out

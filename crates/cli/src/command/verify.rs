@@ -31,7 +31,7 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
             if proof::is_one(&text) {
                 return proof::verify(context, &text, args);
             }
-            let (report, _) = check_export(text.as_bytes());
+            let (report, _) = check_export(text.as_bytes(), args.key.as_slice());
             return Ok(export::conclude(&context.printer, &report));
         }
     };

@@ -182,6 +182,15 @@ fn every_part_of_an_export_is_covered() {
     check("payload", &with(&entry("/payloads/0/body"), "AAAA".into()), "does not match its commitment");
     check("slot", &with(&entry("/payloads/0/slot"), "note".into()), "it is missing");
     check("text", &with(&entry("/payloads/0/text"), "{}".into()), "its text is not the one");
+    let key = export["entries"][2]["payloads"][0]["key"].clone();
+    check("key", &with(&entry("/payloads/0/key"), key), "its key does not open it");
+    let subject = export.pointer(&entry("/payloads/0/subject")).unwrap().as_str().unwrap();
+    let other =
+        if subject.starts_with('0') { subject.replacen('0', "1", 1) } else { format!("0{}", &subject[1..]) };
+    check("subject", &with(&entry("/payloads/0/subject"), other.into()), "does not match its commitment");
+    let mut keyless = export.clone();
+    keyless.pointer_mut(&entry("/payloads/0")).unwrap().as_object_mut().unwrap().remove("key");
+    check("a key", &keyless, "there is no key to open it with");
     let mut cut = export.clone();
     cut["entries"].as_array_mut().unwrap().remove(2);
     check("an entry", &cut, "entry 2 is missing");

@@ -1,18 +1,21 @@
 //! Reads an archive back and recomputes what is in it, without a database.
 
+mod log;
+
 use super::shelf::{Object, Shelf};
 use crate::error::Error;
 use crate::view::check_export;
-use comity_api::ArchiveCheck;
+use comity_api::{ArchiveCheck, Export};
 use comity_archive::{Key, Place};
-use comity_core::RunId;
-use std::collections::BTreeMap;
+use comity_core::{Digest, RunId};
+use comity_ledger::log::leaf::entry_leaf;
+use comity_ledger::log::merkle::Frontier;
+use comity_ledger::log::note::Verifier;
+use log::Leaves;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of strange objects that are told.
 const STRANGE: usize = 20;
-
-/// The exports of one run, by how many entries they have.
-type Sizes = BTreeMap<u64, Key>;
 
 /// Why the check ends early.
 enum Stop {
@@ -26,86 +29,122 @@ impl From<comity_archive::Error> for Stop {
     }
 }
 
-/// Verifies everything in a place: that every export holds together and is what its name says, and that a later
-/// export of a run goes on where the earlier one ended. Stops at the first fault.
+/// What is kept of one tenant of one database.
+#[derive(Default)]
+struct Kept {
+    /// The exports of each run, by how many entries they have.
+    runs: BTreeMap<RunId, BTreeMap<u64, Key>>,
+    /// The parts of the log, by their names below it.
+    log: BTreeSet<String>,
+}
+
+/// One archive, as far as it was looked at.
+struct Check<'c> {
+    place: &'c Place,
+    /// Keys that checkpoints may be signed with; without any, signatures are not looked at.
+    known: &'c [Verifier],
+    report: ArchiveCheck,
+}
+
+/// Verifies everything in a place: that every export holds together and is what its name says, that a later export
+/// of a run goes on where the earlier one ended, and that the log's leaves make up its tiles and its checkpoints and
+/// say of the runs what their exports say. Stops at the first fault.
 ///
 /// Errors only when the place cannot be read; what is wrong with its content is in the report.
 pub async fn check_archive(
     place: &Place,
+    known: &[Verifier],
     mut told: impl FnMut(&ArchiveCheck),
 ) -> Result<ArchiveCheck, Error> {
-    let mut report = ArchiveCheck { place: place.name().to_owned(), ..ArchiveCheck::default() };
-    match walk(place, &mut report, &mut told).await {
-        Ok(()) => report.valid = true,
-        Err(Stop::Fault(key, what)) => (report.bad, report.fault) = (Some(key.to_string()), Some(what)),
+    let (place_name, signed) = (place.name().to_owned(), !known.is_empty());
+    let report = ArchiveCheck { place: place_name, signed, ..ArchiveCheck::default() };
+    let mut check = Check { place, known, report };
+    match check.walk(&mut told).await {
+        Ok(()) => check.report.valid = true,
+        Err(Stop::Fault(key, what)) => {
+            (check.report.bad, check.report.fault) = (Some(key.to_string()), Some(what));
+        }
         Err(Stop::Error(error)) => return Err(error),
     }
-    Ok(report)
+    Ok(check.report)
 }
 
-async fn walk(
-    place: &Place,
-    report: &mut ArchiveCheck,
-    told: &mut impl FnMut(&ArchiveCheck),
-) -> Result<(), Stop> {
-    let mut shelves: BTreeMap<Shelf, BTreeMap<RunId, Sizes>> = BTreeMap::new();
-    for (key, _) in place.list(None).await? {
-        match Shelf::read(&key) {
-            Some((shelf, Object::Run(run, size))) => {
-                shelves.entry(shelf).or_default().entry(run).or_default().insert(size, key);
+impl Check<'_> {
+    async fn walk(&mut self, told: &mut impl FnMut(&ArchiveCheck)) -> Result<(), Stop> {
+        let mut shelves: BTreeMap<Shelf, Kept> = BTreeMap::new();
+        for (key, _) in self.place.list(None).await? {
+            match Shelf::read(&key) {
+                Some((shelf, Object::Run(run, size))) => {
+                    shelves.entry(shelf).or_default().runs.entry(run).or_default().insert(size, key);
+                }
+                Some((shelf, Object::Log(part))) => {
+                    shelves.entry(shelf).or_default().log.insert(part);
+                }
+                None if self.report.strange.len() < STRANGE => self.report.strange.push(key.to_string()),
+                None => {}
             }
-            Some((_, Object::Log(_))) => {}
-            None if report.strange.len() < STRANGE => report.strange.push(key.to_string()),
-            None => {}
         }
-    }
-    for (shelf, runs) in shelves {
-        for (run, sizes) in runs {
-            check_run(place, &shelf, run, &sizes, report).await?;
-            told(report);
+        for (shelf, kept) in shelves {
+            let leaves = self.log(&shelf, &kept.log).await?;
+            for (run, sizes) in kept.runs {
+                self.run(&shelf, run, &sizes, &leaves).await?;
+                told(&self.report);
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Checks the exports of one run, the shortest first.
-async fn check_run(
-    place: &Place,
-    shelf: &Shelf,
-    run: RunId,
-    sizes: &Sizes,
-    report: &mut ArchiveCheck,
-) -> Result<(), Stop> {
-    let mut before: Option<(u64, String)> = None;
-    for (size, key) in sizes {
-        let fault = |what: String| Stop::Fault(key.clone(), what);
-        let bytes = place.read(key).await?.ok_or_else(|| fault("it is gone".to_owned()))?;
-        let (found, export) = check_export(&bytes);
-        let export = match (found.fault, export) {
-            (None, Some(export)) => export,
-            (fault_of, _) => {
+    /// Checks the exports of one run, the shortest first.
+    async fn run(
+        &mut self,
+        shelf: &Shelf,
+        run: RunId,
+        sizes: &BTreeMap<u64, Key>,
+        leaves: &Leaves,
+    ) -> Result<(), Stop> {
+        let mut before: Option<(u64, String)> = None;
+        for (size, key) in sizes {
+            let fault = |what: String| Stop::Fault(key.clone(), what);
+            let bytes = self.place.read(key).await?.ok_or_else(|| fault("it is gone".to_owned()))?;
+            let (found, export) = check_export(&bytes, self.known);
+            let Some(export) = export.filter(|_| found.valid) else {
                 let place = found.bad_seq.map(|seq| format!("entry {seq}: ")).unwrap_or_default();
-                return Err(fault(format!("{place}{}", fault_of.unwrap_or_default())));
+                return Err(fault(format!("{place}{}", found.fault.unwrap_or_default())));
+            };
+            if export.run != run.to_string() || export.tenant != shelf.tenant || found.entries != *size {
+                let (run, tenant) = (&export.run, &export.tenant);
+                let holds = format!("it holds {} entries of {run} of tenant `{tenant}`", found.entries);
+                return Err(fault(format!("{holds}, which is not what its name says")));
             }
-        };
-        if export.run != run.to_string() || export.tenant != shelf.tenant || found.entries != *size {
-            let what = format!(
-                "it holds {} entries of {} of tenant `{}`, which is not what its name says",
-                found.entries, export.run, export.tenant
-            );
-            return Err(fault(what));
-        }
-        if let Some((entries, head)) = &before {
-            let last =
-                usize::try_from(entries.saturating_sub(1)).ok().and_then(|last| export.entries.get(last));
-            if last.is_none_or(|last| last.hash != *head) {
+            if let Some((entries, head)) = &before
+                && hash_at(&export, entries.saturating_sub(1)) != Some(head)
+            {
                 return Err(fault(format!("it does not go on where the export of {entries} entries ends")));
             }
+            covered(&export, leaves.get(&run)).map_err(fault)?;
+            before = Some((*size, found.head.unwrap_or_default()));
+            self.report.entries += found.entries;
+            self.report.payloads += found.payloads;
         }
-        before = Some((*size, found.head.unwrap_or_default()));
-        report.entries += found.entries;
-        report.payloads += found.payloads;
+        self.report.runs += 1;
+        Ok(())
     }
-    report.runs += 1;
+}
+
+fn hash_at(export: &Export, seq: u64) -> Option<&String> {
+    usize::try_from(seq).ok().and_then(|seq| export.entries.get(seq)).map(|entry| &entry.hash)
+}
+
+/// Compares the run's entries with every leaf of the log that is about so many of them.
+fn covered(export: &Export, leaves: Option<&BTreeMap<u64, Digest>>) -> Result<(), String> {
+    let Some(leaves) = leaves else { return Ok(()) };
+    let mut tree = Frontier::default();
+    for entry in &export.entries {
+        let hash = Digest::from_hex(&entry.hash).ok_or("a hash in it is not hex")?;
+        tree.push(entry_leaf(&hash), |_| ());
+        if leaves.get(&tree.size()).is_some_and(|root| *root != tree.root()) {
+            return Err(format!("its first {} entries are not those that the log has", tree.size()));
+        }
+    }
     Ok(())
 }

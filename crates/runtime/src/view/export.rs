@@ -10,7 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use comity_api::{EXPORT_FORMAT, Export, ExportedEntry, ExportedPayload};
 use comity_core::RunId;
-use comity_ledger::{Error as LedgerError, Record, RunKeys, Slot};
+use comity_ledger::log::prove::prove;
+use comity_ledger::{Error as LedgerError, RunKeys, Slot, payload};
 use comity_store::{EntryRow, PayloadRow, RunCell};
 
 /// Entries that are read at a time.
@@ -24,11 +25,24 @@ pub struct ExportWanted {
 }
 
 impl Runtime {
-    /// A run's entries and payloads as they are stored, in the one form that RFC 8785 gives them: the same bytes
-    /// wherever and however often they are written, as long as the run does not move.
+    /// A run's entries and payloads as they are stored, and a proof that its last anchored entry is in the log, in the
+    /// one form that RFC 8785 gives them: the same bytes wherever and however often they are written, as long as
+    /// neither the run nor the log moves.
     pub async fn export(&self, run: RunId, wanted: ExportWanted) -> Result<Vec<u8>, Error> {
         let cell = self.store().run(self.tenant(), run).await?.ok_or(comity_govern::Error::NoRun(run))?;
-        Ok(bytes(&self.exported(run, &cell, wanted).await?))
+        let mut export = self.exported(run, &cell, wanted).await?;
+        export.proof = self.proof(run, &cell).await?;
+        Ok(bytes(&export))
+    }
+
+    /// Leads from the last of these entries that a checkpoint covers to that checkpoint.
+    async fn proof(&self, run: RunId, cell: &RunCell) -> Result<Option<String>, Error> {
+        let covered = self.store().last_leaf(cell).await?.map_or(0, |leaf| leaf.size.min(cell.next_seq));
+        let Some(seq) = covered.checked_sub(1) else { return Ok(None) };
+        match prove(self.store(), self.tenant(), run, seq).await {
+            Err(LedgerError::Uncovered { .. }) => Ok(None),
+            proof => Ok(String::from_utf8(proof?.to_bytes()).ok()),
+        }
     }
 
     /// Up to where the run stood when its row was read: what is appended meanwhile is not in it.
@@ -71,24 +85,26 @@ fn exported(row: EntryRow, keys: Option<&RunKeys>) -> Result<ExportedEntry, Ledg
     let bad = |why: &str| LedgerError::BadEntry { seq: row.seq, why: why.to_owned() };
     let body = String::from_utf8(row.body.to_vec()).map_err(|_| bad("it is not text"))?;
     let hash = comity_core::Digest::from_slice(&row.hash).ok_or_else(|| bad("its hash is not 32 bytes"))?;
-    let record = keys.map(|keys| Record::open(row.clone(), keys)).transpose()?;
     let payloads = row.payloads.iter().map(|payload| {
         let slot = Slot::ALL.into_iter().find(|slot| *slot as u8 == payload.slot);
         let slot = slot.ok_or_else(|| bad("it has a text that this build does not know"))?;
-        let text = match &record {
-            Some(record) => match record.text(slot) {
-                Err(LedgerError::Erased { .. }) => None,
-                text => text?.and_then(|text| String::from_utf8(text).ok()),
-            },
-            None => None,
-        };
-        Ok(exported_payload(payload, slot, text))
+        let mut out = exported_payload(payload, slot);
+        if let Some(keys) = keys {
+            let broken = |why| LedgerError::BadPayload { seq: row.seq, slot: slot.name(), why };
+            let key = payload::key_of(payload, keys).map_err(broken)?;
+            if payload.subject.is_none() || key.is_some() {
+                let text = payload::disclosed(payload, key.as_ref()).map_err(broken)?;
+                out.text = String::from_utf8(text).ok();
+            }
+            out.key = key.map(|key| BASE64.encode(key.secret().bytes()));
+        }
+        Ok(out)
     });
     let payloads = payloads.collect::<Result<_, LedgerError>>()?;
     Ok(ExportedEntry { body, hash: hash.hex(), payloads, seq: row.seq })
 }
 
-fn exported_payload(row: &PayloadRow, slot: Slot, text: Option<String>) -> ExportedPayload {
+fn exported_payload(row: &PayloadRow, slot: Slot) -> ExportedPayload {
     ExportedPayload {
         body: BASE64.encode(&row.body),
         // A codec that is no byte cannot have been committed to: it does not verify here either.
@@ -96,7 +112,7 @@ fn exported_payload(row: &PayloadRow, slot: Slot, text: Option<String>) -> Expor
         salt: BASE64.encode(&row.salt),
         slot: slot.name().to_owned(),
         subject: row.subject.as_ref().map(|subject| hex(subject)),
-        text,
+        ..ExportedPayload::default()
     }
 }
 

@@ -83,7 +83,7 @@ async fn answers_as_the_protocol_says() {
     assert_eq!(status, 200);
     let mut note = log.note(5);
     note.add(Signature::parse_lines(&body).unwrap().remove(0)).unwrap();
-    assert!(note.verify(&[service.key.clone()]).is_ok());
+    assert!(note.verify(std::slice::from_ref(&service.key)).is_ok());
     assert_eq!(service.post(&asking(&log, 3, 9)).await, (409, "5\n".to_owned()));
     assert_eq!(service.post(&asking(&stranger, 0, 1)).await.0, 404);
     assert_eq!(service.post(b"what?").await.0, 400);

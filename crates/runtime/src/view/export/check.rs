@@ -5,7 +5,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use comity_api::{EXPORT_FORMAT, Export, ExportReport, ExportedEntry, ExportedPayload};
 use comity_core::Digest;
-use comity_ledger::{Entry, EntryKind, RunKeys, Slot, link, payload};
+use comity_ledger::keys::Secret;
+use comity_ledger::log::checkpoint::Checkpoint;
+use comity_ledger::log::note::{Note, Verifier};
+use comity_ledger::log::proof::Proof;
+use comity_ledger::vault::cipher::PayloadKey;
+use comity_ledger::{Entry, EntryKind, Slot, link, payload};
 use comity_store::PayloadRow;
 
 /// What no verification of an export alone can show.
@@ -15,9 +20,11 @@ takes a checkpoint or a head kept elsewhere";
 /// The first thing that is not as it was written: in which entry, and what.
 type Fault = (Option<u64>, String);
 
-/// Recomputes an export: its form, its chain, and every payload against its commitment. Returns it too, as far as it
-/// could be read.
-pub fn check_export(text: &[u8]) -> (ExportReport, Option<Export>) {
+/// Recomputes an export: its form, its chain, every payload against its commitment, and its proof. Returns it too, as
+/// far as it could be read.
+///
+/// `known` are keys that the proof's checkpoint may be signed with; without any, signatures are not looked at.
+pub fn check_export(text: &[u8], known: &[Verifier]) -> (ExportReport, Option<Export>) {
     let mut report = ExportReport { not_shown: NOT_SHOWN.to_owned(), ..ExportReport::default() };
     let export: Export = match serde_json::from_slice(text) {
         Ok(export) => export,
@@ -27,14 +34,14 @@ pub fn check_export(text: &[u8]) -> (ExportReport, Option<Export>) {
         }
     };
     report.run.clone_from(&export.run);
-    match walk(text, &export, &mut report) {
+    match walk(text, &export, known, &mut report) {
         Ok(()) => report.valid = true,
         Err((seq, what)) => (report.bad_seq, report.fault) = (seq, Some(what)),
     }
     (report, Some(export))
 }
 
-fn walk(text: &[u8], export: &Export, report: &mut ExportReport) -> Result<(), Fault> {
+fn walk(text: &[u8], export: &Export, known: &[Verifier], report: &mut ExportReport) -> Result<(), Fault> {
     let wrong = |what: String| Err((None, what));
     if export.format != EXPORT_FORMAT {
         return wrong(format!("its format is `{}`, and this build knows `{EXPORT_FORMAT}`", export.format));
@@ -49,7 +56,35 @@ fn walk(text: &[u8], export: &Export, report: &mut ExportReport) -> Result<(), F
         report.payloads += stored.payloads.len() as u64;
         report.head = Some(head.hex());
     }
-    if export.entries.is_empty() { wrong("it has no entries".to_owned()) } else { Ok(()) }
+    if export.entries.is_empty() {
+        return wrong("it has no entries".to_owned());
+    }
+    if let Some(text) = &export.proof {
+        let covered = proven(export, text, known).map_err(|what| (None, format!("its proof: {what}")))?;
+        (report.proven, report.signed) = (Some(covered), !known.is_empty());
+    }
+    Ok(())
+}
+
+/// Checks that the proof is of one of these entries, and leads to the checkpoint in it. Returns how many entries it
+/// covers.
+fn proven(export: &Export, text: &str, known: &[Verifier]) -> Result<u64, String> {
+    let proof = Proof::parse(text.as_bytes())?;
+    let at = |seq: u64| usize::try_from(seq).ok().and_then(|seq| export.entries.get(seq));
+    let before = match proof.seq.checked_sub(1) {
+        None => Some(Digest::ZERO),
+        Some(before) => at(before).and_then(|entry| Digest::from_hex(&entry.hash)),
+    };
+    if at(proof.seq).is_none_or(|entry| entry.body != proof.body) || before != Some(proof.before) {
+        return Err("it is of another entry than the export has there".to_owned());
+    }
+    let note = Note::parse(&proof.note).map_err(|bad| bad.to_string())?;
+    let checkpoint = Checkpoint::parse(note.text())?;
+    if !known.is_empty() {
+        note.verify(known).map_err(|bad| bad.to_string())?;
+    }
+    proof.entry_under(&checkpoint)?;
+    Ok(proof.seq + 1)
 }
 
 /// Checks one entry. Returns its hash.
@@ -98,12 +133,15 @@ fn checked(told: &ExportedPayload, slot: Slot, committed: Digest, tenant: &str) 
         body: bytes(&told.body)?,
     };
     payload::check(&row, committed)?;
+    let key = told.key.as_deref().map(bytes).transpose()?;
+    let key = key.map(|key| <[u8; 32]>::try_from(key).map_err(|_| "its key is not 32 bytes")).transpose()?;
+    let key = key.map(|key| PayloadKey::from_secret(Secret::new(key)));
+    if told.text.is_none() && key.is_none() {
+        return Ok(());
+    }
+    let stored = payload::disclosed(&row, key.as_ref())?;
     match &told.text {
-        // An encrypted one cannot be compared without its key.
-        Some(text) if row.subject.is_none() => match payload::decode(row, &RunKeys::default())? {
-            Some(stored) if stored == text.as_bytes() => Ok(()),
-            _ => Err("its text is not the one that is stored"),
-        },
+        Some(text) if stored != text.as_bytes() => Err("its text is not the one that is stored"),
         _ => Ok(()),
     }
 }
