@@ -43,6 +43,10 @@ pub struct Flags {
     /// The database [default: .comity/comity.db] [env: COMITY_DB]
     #[arg(long, global = true, value_name = "PATH")]
     pub db: Option<PathBuf>,
+    /// Where the keys are that texts are under, in a folder for each database [default:
+    /// ~/.local/share/comity/keys] [env: COMITY_KEYS]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
     /// What an acknowledged step survives [default: power] [env: COMITY_DURABILITY]
     #[arg(long, global = true, value_enum)]
     pub durability: Option<Durability>,

@@ -17,6 +17,9 @@ pub const FILE: &str = "comity.toml";
 /// Where runs are kept when nobody says otherwise.
 const DATABASE: &str = ".comity/comity.db";
 
+/// Where keys are kept when nobody says otherwise, in words: the data folder may be elsewhere.
+const KEYS_FOLDER: &str = "~/.local/share/comity/keys";
+
 /// What counts for every command.
 #[derive(Clone, Debug)]
 pub struct Globals {
@@ -26,6 +29,8 @@ pub struct Globals {
     pub db: PathBuf,
     /// What an acknowledged step survives.
     pub durability: Durability,
+    /// Where keys are kept; `None` for the folder of the person who asks.
+    pub keys: Option<PathBuf>,
     /// When to use colour.
     pub color: Color,
     /// Whether nobody is to be asked.
@@ -105,6 +110,7 @@ const KEYS: &[Key] = &[
     key("color", "--color", "COMITY_COLOR", "auto", Shape::Word(words::<Color>)),
     key("db", "--db", "COMITY_DB", DATABASE, Shape::Path),
     key("durability", "--durability", "COMITY_DURABILITY", "power", Shape::Word(words::<Durability>)),
+    key("keys", "--keys", "COMITY_KEYS", KEYS_FOLDER, Shape::Path),
     key("no_input", "--no-input", "COMITY_NO_INPUT", "false", Shape::Flag),
     key("output", "--output", "COMITY_OUTPUT", "text", Shape::Word(words::<Format>)),
     key("sandbox", "--sandbox", "COMITY_SANDBOX", "false", Shape::Flag),
@@ -203,6 +209,7 @@ fn of_flags(flags: &Flags) -> Vec<Said> {
         "color" => flags.color.as_ref().map(word).map(OsString::from),
         "db" => flags.db.clone().map(PathBuf::into_os_string).filter(|path| !path.is_empty()),
         "durability" => flags.durability.as_ref().map(word).map(OsString::from),
+        "keys" => flags.keys.clone().map(PathBuf::into_os_string).filter(|path| !path.is_empty()),
         "no_input" => flags.no_input.then(|| "true".into()),
         "output" => flags.output.as_ref().map(word).map(OsString::from),
         "sandbox" => flags.sandbox.then(|| "true".into()),
@@ -230,6 +237,8 @@ impl Globals {
             all.into_iter().filter(|said| !matches!(said.origin, Origin::Flag(_))).collect();
         let value = |name| said.iter().find(|said| said.key == name).map(|said| said.value.clone());
         let db = value("db").unwrap_or_default();
+        let keys = said.iter().find(|said| said.key == "keys" && said.origin != Origin::Default);
+        let keys = keys.map(|said| PathBuf::from(said.value.clone()));
         let other = KEYS.iter().find(|key| key.name == "db").map(|key| choose(key, &without_flags).value);
         Self {
             output: parsed(value("output"), Format::Text),
@@ -237,6 +246,7 @@ impl Globals {
             color: parsed(value("color"), Color::Auto),
             no_input: value("no_input").is_some_and(|value| value == "true"),
             sandbox: value("sandbox").is_some_and(|value| value == "true"),
+            keys,
             elsewhere: other.is_some_and(|other| other != db),
             db: db.into(),
             said,

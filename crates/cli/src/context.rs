@@ -4,8 +4,8 @@ use crate::config::Globals;
 use crate::error::Error;
 use crate::printer::{Format, Printer};
 use comity_core::{Clock, Entropy, Points, RunId};
-use comity_runtime::keys::{FolderKeys, KeyFault, default_folder, outside};
-use comity_runtime::{Error as RuntimeError, Runtime, Settings, system_world};
+use comity_runtime::keys::KeyPlace;
+use comity_runtime::{Access, Error as RuntimeError, Runtime, Settings, StoreError, system_world};
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Context {
 pub enum Database {
     /// It must be there.
     Existing,
+    /// It must be there, and is only read: also where this person may not write.
+    Read,
     /// It is made if it is not there.
     Made,
 }
@@ -51,24 +53,25 @@ impl Context {
     /// Opens the database. Called inside [`Context::block_on`].
     pub fn open(&self, database: Database) -> Result<Opened, Error> {
         let path = &self.globals.db;
-        if database == Database::Existing && is_missing(path) {
+        if database != Database::Made && is_missing(path) {
             return Err(Error::NoDatabase(path.to_owned()));
         }
         let world = system_world(Arc::clone(&self.points));
         let clock = Arc::clone(&world.clock);
-        let runtime = Runtime::open(Settings::local(path, self.globals.durability.into(), world))?;
+        let settings = |world| Settings::local(path, self.globals.durability.into(), world, self.keys());
+        let runtime = match Runtime::open(settings(world)) {
+            Err(RuntimeError::Store(StoreError::ReadOnly { .. })) if database == Database::Read => {
+                let world = system_world(Arc::clone(&self.points));
+                Runtime::open(Settings { access: Access::Read, ..settings(world) })?
+            }
+            opened => opened?,
+        };
         Ok(Opened { runtime, clock })
     }
 
-    /// The keys of a database: in a folder of this person's, outside the database's.
-    pub async fn keys(&self, runtime: &Runtime) -> Result<FolderKeys, Error> {
-        let refused = |fault: KeyFault| RuntimeError::Unsigned(fault.to_string());
-        let folder = default_folder(&runtime.store().id().await?).map_err(refused)?;
-        if let Some(database) = runtime.store().path() {
-            outside(&folder, database).map_err(refused)?;
-        }
-        let entropy = system_world(Arc::clone(&self.points)).entropy;
-        Ok(FolderKeys::open(&folder, entropy, None).map_err(refused)?)
+    /// Where the keys are that texts are under.
+    pub fn keys(&self) -> KeyPlace {
+        self.globals.keys.clone().map_or(KeyPlace::Person, KeyPlace::Folder)
     }
 
     /// The clock of this machine.

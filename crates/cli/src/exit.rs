@@ -5,6 +5,7 @@ mod codes;
 pub use codes::CODES;
 
 use crate::error::Error;
+use comity_runtime::KeyFault;
 use comity_runtime::{ArchiveError, Error as RuntimeError, GateError, LedgerError, RunStatus, StoreError};
 use comity_witness::Error as WitnessError;
 
@@ -247,6 +248,7 @@ fn of_gate(error: &GateError) -> Meaning {
     match error {
         GateError::Store(error) => of_store(error),
         GateError::Ledger(error) => of_ledger(error),
+        GateError::Erased(_) => means(Exit::Failed, "CM0304", ERASED),
         GateError::NoRun(_) => means(
             Exit::Failed,
             "CM0230",
@@ -282,6 +284,10 @@ fn of_gate(error: &GateError) -> Meaning {
             "CM0242",
             "only a step shown as `unknown` is told how it ended; `comity trace RUN` shows them",
         ),
+        GateError::OtherKey { .. } => {
+            means(Exit::Auth, "CM0275", "use the keys that this log was made with: `--keys DIR`, COMITY_KEYS")
+        }
+        GateError::Overtaken(_) => means(Exit::Failed, "CM0276", "give the command again"),
         GateError::Misplaced(_) | GateError::Busy(_) | GateError::Defect { .. } => {
             means(Exit::Failed, "CM0260", DEFECT)
         }
@@ -340,6 +346,34 @@ fn of_ledger(error: &LedgerError) -> Meaning {
         LedgerError::Store(error) => of_store(error),
         LedgerError::BadEntry { .. } => means(Exit::LedgerBroken, "CM0250", BROKEN),
         LedgerError::BadPayload { .. } => means(Exit::LedgerBroken, "CM0251", BROKEN),
+        LedgerError::Log { .. } => means(Exit::LedgerBroken, "CM0277", BROKEN),
+        LedgerError::Signing { .. } => {
+            means(Exit::Auth, "CM0278", "mend the key, or say where keys are kept with `--keys DIR`")
+        }
+        LedgerError::Uncovered { .. } => {
+            means(Exit::Failed, "CM0273", "`comity checkpoint` makes a checkpoint that covers it")
+        }
+        LedgerError::Keys(error) => of_keys(error),
+        LedgerError::Erased { .. } | LedgerError::RunErased => means(Exit::Failed, "CM0304", ERASED),
+    }
+}
+
+const ERASED: &str = "`comity trace RUN` shows what is left; `comity run FLOW` starts a new run";
+
+fn of_keys(error: &KeyFault) -> Meaning {
+    match error {
+        KeyFault::Place { .. } => {
+            means(Exit::Failed, "CM0300", "mend that, or say where keys are kept with `--keys DIR`")
+        }
+        KeyFault::Gone { .. } => means(
+            Exit::Failed,
+            "CM0301",
+            "name the folder that this database's keys are in with `--keys DIR`, or set COMITY_TENANT_KEY",
+        ),
+        KeyFault::Damaged { .. } => means(Exit::LedgerBroken, "CM0302", BROKEN),
+        KeyFault::NoNext { .. } => {
+            means(Exit::Usage, "CM0303", "provide the next key, and give the command again")
+        }
     }
 }
 

@@ -28,7 +28,15 @@ pub fn request(flow: &Path, task: String) -> Result<Request, Error> {
     let base_dir = whole.parent().unwrap_or(Path::new("/")).to_owned();
     let folder = base_dir.clone();
     let read = Arc::new(move |path: &str| text(&folder.join(path), LIMIT).map_err(|error| error.to_string()));
-    Ok(Request { source, file: flow.display().to_string(), base_dir, task, read, trace: trace() })
+    Ok(Request {
+        source,
+        file: flow.display().to_string(),
+        base_dir,
+        task,
+        read,
+        trace: trace(),
+        about: None,
+    })
 }
 
 /// The trace that this program was called from within, as its environment says. What is no trace is none.

@@ -20,10 +20,14 @@ impl Digest {
 
     /// Lower-case hex, 64 characters.
     pub fn hex(&self) -> String {
-        let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            text.push(nibble(byte >> 4));
-            text.push(nibble(byte & 15));
+        String::from_utf8_lossy(&self.hex_bytes()).into_owned()
+    }
+
+    fn hex_bytes(&self) -> [u8; 64] {
+        let mut text = [0; 64];
+        let (pairs, _) = text.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(self.0) {
+            *pair = [nibble(byte >> 4), nibble(byte & 15)];
         }
         text
     }
@@ -53,8 +57,8 @@ impl Digest {
     }
 }
 
-fn nibble(value: u8) -> char {
-    char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 })
+fn nibble(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 /// What a hex digit stands for; more than 15 for anything else.
@@ -87,7 +91,7 @@ impl fmt::Debug for Digest {
 
 impl serde::Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&self.hex())
+        out.serialize_str(&String::from_utf8_lossy(&self.hex_bytes()))
     }
 }
 

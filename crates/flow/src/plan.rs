@@ -29,6 +29,24 @@ pub struct Plan {
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
+impl Plan {
+    /// The plan of a file that nobody can read any more: it has no steps.
+    pub fn unknown() -> Self {
+        Self {
+            name: None,
+            policy: Policy::default(),
+            control: Control::default(),
+            steps: Vec::new(),
+            edges: Vec::new(),
+            loops: Vec::new(),
+            tools: Vec::new(),
+            terminal: Vec::new(),
+            metadata: Map::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// How the walk through a workflow is steered, beyond the limits that the gate enforces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {

@@ -294,7 +294,7 @@ impl Asking<'_> {
         let texts = [(Slot::Act, &self.act[..])];
         let texts = if self.approved.is_some() { &[][..] } else { &texts[..] };
         ops.insert(0, run.append(entry, texts));
-        let ticket = run.inner.store.queue(run.build(expect, ops));
+        let ticket = run.inner.store().queue(run.build(expect, ops));
         settlement.asked();
         let mut waiting = Waiting { ticket: Some(ticket), settlement: Some(settlement) };
         let answer = match waiting.ticket.as_mut() {
@@ -381,7 +381,7 @@ fn bind(append: &Op, step: &Step, policy: Digest) -> Digest {
         Op::Append(append) => append.payloads.iter().find(|payload| payload.slot == Slot::Act as u8),
         _ => None,
     };
-    let act = act.map(|act| comity_ledger::payload::commitment(&act.salt, act.codec, &act.body));
+    let act = act.map(comity_ledger::payload::committed);
     binding(step, act.unwrap_or(Digest::ZERO), policy)
 }
 

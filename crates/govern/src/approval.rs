@@ -10,6 +10,7 @@ use crate::permit::Decision;
 use crate::run::{ALIVE, Run, act_bytes};
 use crate::scope::Scope;
 use comity_core::{Amounts, ApprovalId, Principal, ReasonCode, RunId, Step, Tenant, Timestamp};
+use comity_ledger::vault::Fresh;
 use comity_ledger::{EntryKind, Record, Slot, account, seal};
 use comity_store::{ApprovalRow, ApprovalState, Commit, Expect, Fence, Op, RunCell};
 
@@ -66,7 +67,7 @@ impl Gate {
         person: &Principal,
         comment: &str,
     ) -> Result<RunId, Error> {
-        let store = &self.inner.store;
+        let store = self.inner.store();
         let row = store.approval(tenant, id).await?.ok_or(Error::NoApproval(id))?;
         let run = row.cell.run_id;
         let cell = store.run(tenant, run).await?.ok_or(Error::NoRun(run))?;
@@ -84,19 +85,21 @@ impl Gate {
             Ruling::Reject => (EntryKind::Rejected, ApprovalState::Rejected),
         };
         let reason = (ruling == Ruling::Reject).then_some(ReasonCode::ApprovalRejected);
-        let commit = self.decision(&cell, &asked, kind, state, person, reason, comment);
+        let fresh = self.for_writing(run, &cell).await?;
+        let commit = self.decision(&cell, &asked, kind, state, person, reason, comment, &fresh);
         store.queue(commit).await.map(drop).map_err(|error| match error {
             comity_store::CommitError::Refused(comity_store::Refused::Approval(Some(now))) => {
                 decided(id, now.state)
             }
             other => Error::of_commit(run, other),
         })?;
+        self.inner.vault.catch_up(tenant, run, now, &fresh).await?;
         Ok(run)
     }
 
     /// Whether a person has said yes or no to an approval of this run.
     pub async fn is_ruled(&self, run: &Run, id: ApprovalId) -> Result<bool, Error> {
-        let row = self.inner.store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
+        let row = self.inner.store().approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
         Ok(matches!(row.cell.state, ApprovalState::Approved | ApprovalState::Rejected))
     }
 
@@ -114,6 +117,7 @@ impl Gate {
         person: &Principal,
         reason: Option<ReasonCode>,
         comment: &str,
+        fresh: &Fresh,
     ) -> Commit {
         let world = &self.inner.world;
         let now = world.clock.now();
@@ -131,7 +135,9 @@ impl Gate {
             let accounts = account::path(run, &cell.tenant, &cell.namespace);
             ops.push(Op::Settle { accounts, held, spent: Amounts::ZERO });
         }
-        ops.insert(0, Op::Append(seal(entry, &[(Slot::Note, comment.as_bytes())], &*world.entropy)));
+        let note = [(Slot::Note, comment.as_bytes())];
+        ops.insert(0, Op::Append(seal(entry, &note, &fresh.pen, &*world.entropy)));
+        ops.extend(fresh.ops());
         let mut expect = vec![Expect::Status(ALIVE)];
         if let Some(id) = asked.entry.approval {
             expect.push(Expect::Approval(id, ApprovalState::Pending));
@@ -141,7 +147,7 @@ impl Gate {
     }
 
     async fn asked(&self, cell: &RunCell, row: &ApprovalRow) -> Result<Record, Error> {
-        let record = comity_ledger::read_one(&self.inner.store, cell, row.cell.asked).await?;
+        let record = comity_ledger::read_one(&self.inner.vault, cell, row.cell.asked).await?;
         let record = record.filter(|record| record.entry.approval == Some(row.id));
         let why = format!("it does not ask for approval {}", row.id);
         record.ok_or_else(|| comity_ledger::Error::BadEntry { seq: row.cell.asked, why }.into())
@@ -159,8 +165,9 @@ impl Gate {
         };
         let (kind, state) = (EntryKind::Expired, ApprovalState::Expired);
         let reason = Some(ReasonCode::ApprovalExpired);
-        let commit = self.decision(cell, &asked, kind, state, &nobody, reason, EXPIRED);
-        match self.inner.store.queue(commit).await {
+        let fresh = self.for_writing(row.cell.run_id, cell).await?;
+        let commit = self.decision(cell, &asked, kind, state, &nobody, reason, EXPIRED, &fresh);
+        match self.inner.store().queue(commit).await {
             // Somebody else was first; what they decided is read again.
             Ok(_) | Err(comity_store::CommitError::Refused(comity_store::Refused::Approval(_))) => Ok(()),
             Err(error) => Err(Error::of_commit(row.cell.run_id, error)),
@@ -254,7 +261,7 @@ impl Gate {
         id: ApprovalId,
     ) -> Result<Recalled, Error> {
         let run = &*scope.run;
-        let store = &self.inner.store;
+        let store = self.inner.store();
         let mut row = store.approval(&run.tenant, id).await?.ok_or(Error::NoApproval(id))?;
         if row.cell.state == ApprovalState::Pending && run.now() >= row.cell.expires {
             let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
@@ -293,7 +300,7 @@ impl Gate {
 
     /// Why an approval can be used up although this process did not use it: its owner is another one now.
     async fn consumed(&self, run: &Run, id: ApprovalId) -> Result<Error, Error> {
-        let cell = self.inner.store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
+        let cell = self.inner.store().run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
         if run.owns(&cell) {
             return Ok(decided(id, ApprovalState::Consumed));
         }
@@ -302,11 +309,11 @@ impl Gate {
 
     /// Who decided an approval, and what they said.
     async fn decision_on(&self, run: &Run, row: &ApprovalRow) -> Result<Decision, Error> {
-        let store = &self.inner.store;
+        let store = self.inner.store();
         let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
         let mut from = row.cell.asked.saturating_add(1);
         loop {
-            let page = comity_ledger::read_page(store, &cell, from).await?;
+            let page = comity_ledger::read_page_with(store, &cell, run.pen.keys(), from).await?;
             let Some(last) = page.last() else { return Err(Error::NoApproval(row.id)) };
             from = last.seq + 1;
             let found = page.iter().find(|record| {

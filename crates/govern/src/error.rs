@@ -28,6 +28,9 @@ pub enum Error {
         /// What failed.
         why: String,
     },
+    /// The texts of the run were erased: there is nothing to go on from.
+    #[error("the texts of run `{0}` were erased: it cannot be gone on with")]
+    Erased(RunId),
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoRun(RunId),
@@ -75,6 +78,19 @@ pub enum Error {
     /// A step is being done, or answered for, at this moment.
     #[error("step `{0}` is under way already")]
     Busy(StepId),
+    /// The tenant's log was signed with another key so far.
+    #[error("the log of tenant `{tenant}` is signed by `{known}`, and the key here is `{found}`")]
+    OtherKey {
+        /// Whose log.
+        tenant: comity_core::Tenant,
+        /// The public key it was first signed with.
+        known: String,
+        /// The public key of the one at hand.
+        found: String,
+    },
+    /// Others extended the tenant's log again and again.
+    #[error("the log of tenant `{0}` is being extended by others without end: no checkpoint was made")]
+    Overtaken(comity_core::Tenant),
     /// A commit was refused for a reason that only a defect can cause.
     #[error("run `{run}`: a commit was refused that never should be: {why}")]
     Defect {

@@ -14,7 +14,8 @@ use crate::scope::Scope;
 use crate::settle::End;
 use crate::world::World;
 use comity_core::{Amounts, Point, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp};
-use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, account, seal};
+use comity_ledger::vault::Fresh;
+use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, Vault, account, bare, seal};
 use comity_store::{BreakerCell, Commit, Expect, Fence, Op, RunCell, Store};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -37,7 +38,7 @@ pub struct Gate {
 }
 
 pub(crate) struct Inner {
-    pub(crate) store: Store,
+    pub(crate) vault: Vault,
     pub(crate) world: World,
     breakers: Mutex<Breakers>,
 }
@@ -46,19 +47,24 @@ pub(crate) struct Inner {
 type Breakers = HashMap<(Tenant, Arc<str>), (Duration, BreakerCell)>;
 
 impl Gate {
-    /// A gate in front of this store.
-    pub fn new(store: Store, world: World) -> Self {
-        Self { inner: Arc::new(Inner { store, world, breakers: Mutex::default() }) }
+    /// A gate in front of this store, and of the keys that its texts are under.
+    pub fn new(vault: Vault, world: World) -> Self {
+        Self { inner: Arc::new(Inner { vault, world, breakers: Mutex::default() }) }
+    }
+
+    /// The store and its keys, for reading.
+    pub fn vault(&self) -> &Vault {
+        &self.inner.vault
     }
 
     /// The store behind it, for reading.
     pub fn store(&self) -> &Store {
-        &self.inner.store
+        self.inner.store()
     }
 
     /// Opens a run: its accounts, and its first entry with everything pinned.
     pub async fn open(&self, opening: Opening) -> Result<Arc<Run>, Error> {
-        let Opening { principal, owner, policy, source, setup, origin } = opening;
+        let Opening { principal, owner, policy, source, setup, about, origin } = opening;
         let world = &self.inner.world;
         let mut random = [0u8; 10];
         world.entropy.fill(&mut random);
@@ -71,7 +77,8 @@ impl Gate {
         entry.origin = origin;
         entry.status = Some(RunStatus::Running);
         let texts = [(Slot::Source, &source[..]), (Slot::Policy, &policy.to_json()), (Slot::Setup, &setup)];
-        let ops = vec![
+        let fresh = self.inner.vault.make(&tenant, about.as_deref(), &*world.entropy).await?;
+        let mut ops = vec![
             Op::OpenRun { namespace: namespace.clone(), owner },
             Op::EnsureAccount {
                 account: account::of_run(id),
@@ -88,12 +95,15 @@ impl Gate {
                 label: tenant.to_string().into(),
                 caps: Amounts::UNLIMITED,
             },
-            Op::Append(seal(entry, &texts, &*world.entropy)),
+            Op::Append(seal(entry, &texts, &fresh.pen, &*world.entropy)),
         ];
-        let commit = Commit { tenant, run: id, fence: Fence::New, at: now, expect: Vec::new(), ops };
-        let receipt = self.inner.store.queue(commit).await.map_err(|error| Error::of_commit(id, error))?;
+        ops.extend(fresh.ops());
+        let commit =
+            Commit { tenant: tenant.clone(), run: id, fence: Fence::New, at: now, expect: Vec::new(), ops };
+        let receipt = self.inner.store().queue(commit).await.map_err(|error| Error::of_commit(id, error))?;
+        self.inner.vault.catch_up(&tenant, id, now, &fresh).await?;
         let inner = Arc::clone(&self.inner);
-        Ok(Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, History::default())))
+        Ok(Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, History::default(), fresh.pen)))
     }
 
     /// Takes a run over and reads what has happened in it. Steps whose end nobody recorded become unknown.
@@ -101,7 +111,7 @@ impl Gate {
     /// Whether the present owner is still alive is for the caller to find out first; if it is, it is
     /// fenced off, and its next commit refused.
     pub async fn resume(&self, id: RunId, principal: &Principal, owner: Arc<str>) -> Result<Arc<Run>, Error> {
-        let cell = self.inner.store.run(&principal.tenant, id).await?.ok_or(Error::NoRun(id))?;
+        let cell = self.inner.store().run(&principal.tenant, id).await?.ok_or(Error::NoRun(id))?;
         self.take_over(id, &cell, principal, owner).await
     }
 
@@ -114,31 +124,43 @@ impl Gate {
         principal: &Principal,
         owner: Arc<str>,
     ) -> Result<Arc<Run>, Error> {
-        let store = &self.inner.store;
+        let store = self.inner.store();
         let principal = Principal { namespace: cell.namespace.clone(), ..principal.clone() };
         let now = self.inner.world.clock.now();
+        let fresh = self.for_writing(id, cell).await?;
         let mut entry = entry(EntryKind::Resumed, id, &principal, now);
         entry.status = Some(RunStatus::Running);
-        let ops = vec![
+        let mut ops = vec![
             Op::TakeOver { from: cell.epoch, owner },
-            Op::Append(seal(entry, &[], &*self.inner.world.entropy)),
+            Op::Append(bare(&entry)),
             Op::SetStatus(RunStatus::Running as u8),
         ];
+        ops.extend(fresh.ops());
         let tenant = cell.tenant.clone();
         let expect = vec![Expect::Status(ALIVE)];
         let commit = Commit { tenant, run: id, fence: Fence::Anyone, at: now, expect, ops };
         let receipt = store.queue(commit).await.map_err(|error| Error::of_commit(id, error))?;
+        self.inner.vault.catch_up(&cell.tenant, id, now, &fresh).await?;
         let (history, policy) = self.read_back(cell).await?;
         let inner = Arc::clone(&self.inner);
-        let run = Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, history));
+        let run = Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, history, fresh.pen));
         self.close_open_steps(&run).await?;
         Ok(run)
+    }
+
+    /// What is written into a run that another process may have opened. Errors if its texts were erased.
+    pub(crate) async fn for_writing(&self, id: RunId, cell: &RunCell) -> Result<Fresh, Error> {
+        let fresh = self.inner.vault.for_writing(cell, &*self.inner.world.entropy).await;
+        fresh.map_err(|error| match error {
+            comity_ledger::Error::RunErased => Error::Erased(id),
+            other => other.into(),
+        })
     }
 
     async fn read_back(&self, cell: &RunCell) -> Result<(History, Policy), Error> {
         let mut history = History::default();
         let mut policy = None;
-        comity_ledger::read(&self.inner.store, cell, |record| {
+        comity_ledger::read(&self.inner.vault, cell, |record| {
             if record.entry.kind == EntryKind::Opened {
                 policy = record.text(Slot::Policy)?;
             }
@@ -329,9 +351,9 @@ impl Gate {
     }
 
     pub(crate) async fn entry_at(&self, run: &Run, seq: u64) -> Result<comity_ledger::Record, Error> {
-        let store = &self.inner.store;
+        let store = self.inner.store();
         let cell = store.run(&run.tenant, run.id()).await?.ok_or(Error::NoRun(run.id()))?;
-        let record = comity_ledger::read_one(store, &cell, seq).await?;
+        let record = comity_ledger::read_one_with(store, &cell, run.pen.keys(), seq).await?;
         let why = "it is missing".to_owned();
         record.ok_or_else(|| comity_ledger::Error::BadEntry { seq, why }.into())
     }
@@ -347,13 +369,17 @@ impl Gate {
         if let Some(cell) = self.inner.fresh_breaker(&run.tenant, endpoint) {
             return Ok(cell);
         }
-        let cell = self.inner.store.breaker(&run.tenant, endpoint).await?;
+        let cell = self.inner.store().breaker(&run.tenant, endpoint).await?;
         self.inner.note_breaker(&run.tenant, endpoint, cell);
         Ok(cell)
     }
 }
 
 impl Inner {
+    pub(crate) fn store(&self) -> &Store {
+        self.vault.store()
+    }
+
     pub(crate) fn note_breaker(&self, tenant: &Tenant, endpoint: &Arc<str>, cell: BreakerCell) {
         let now = self.world.clock.monotonic();
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);

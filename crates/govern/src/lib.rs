@@ -5,6 +5,7 @@
 //! [`Permit`] for the meter, and [`Run`] for what a run remembers.
 
 mod admit;
+mod anchor;
 mod approval;
 mod breaker;
 pub mod check;
@@ -24,6 +25,7 @@ mod scope;
 mod settle;
 mod world;
 
+pub use anchor::Anchored;
 pub use approval::Ruling;
 pub use cosign::Cosigned;
 pub use effect::{Failure, Input, Output};

@@ -92,7 +92,7 @@ impl Gate {
         let ops = vec![run.append(entry, &texts)];
         let fresh = Past::new(&StepRef::of(step, 0), 0);
         run.remember(step.id, Past { state: PastState::Settled(0), reused: true, ..fresh });
-        run.owe(step.id, self.inner.store.queue(run.build(Vec::new(), ops)));
+        run.owe(step.id, self.inner.store().queue(run.build(Vec::new(), ops)));
         let settled = Settled {
             output: crate::effect::Output { value },
             usage: comity_core::Amounts::ZERO,
@@ -115,18 +115,18 @@ impl Gate {
     /// The entries of the other run that have the act and the result.
     async fn recorded(&self, run: &Run, from: RunId, recorded: &Recorded) -> Result<(Record, Record), Error> {
         let fail = |what: String| Error::Origin { run: from, what };
-        let store = &self.inner.store;
+        let vault = &self.inner.vault;
         let gone = || fail("is not there any more".to_owned());
-        let cell = store.run(&run.tenant, from).await?.ok_or_else(gone)?;
+        let cell = vault.store().run(&run.tenant, from).await?.ok_or_else(gone)?;
         let missing = |seq: u64| fail(format!("has no entry {seq} any more"));
-        let end = read_one(store, &cell, recorded.end).await?.ok_or_else(|| missing(recorded.end))?;
+        let end = read_one(vault, &cell, recorded.end).await?.ok_or_else(|| missing(recorded.end))?;
         if end.hash != recorded.hash {
             return Err(fail(format!("has another entry {} than when it was forked", recorded.end)));
         }
         if recorded.act == recorded.end {
             return Ok((end.clone(), end));
         }
-        let act = read_one(store, &cell, recorded.act).await?.ok_or_else(|| missing(recorded.act))?;
+        let act = read_one(vault, &cell, recorded.act).await?.ok_or_else(|| missing(recorded.act))?;
         Ok((act, end))
     }
 }

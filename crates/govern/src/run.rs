@@ -11,7 +11,7 @@ use comity_core::{
     Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
     TraceContext, Unit,
 };
-use comity_ledger::{Entry, EntryKind, Origin, RunStatus, Slot, StepRef, account, seal};
+use comity_ledger::{Entry, EntryKind, Origin, Pen, RunStatus, Slot, StepRef, account, seal};
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
@@ -34,6 +34,8 @@ pub struct Opening {
     pub source: Vec<u8>,
     /// Whatever else the composition root must find again on resume.
     pub setup: Vec<u8>,
+    /// Whom its texts are about, if they are about somebody: they can be erased by that name.
+    pub about: Option<String>,
     /// The last entry of the run that it was forked from, if it was.
     pub origin: Option<Origin>,
 }
@@ -48,6 +50,8 @@ pub struct Run {
     pub(crate) rules: Arc<Rules>,
     pub(crate) accounts: Arc<[AccountId]>,
     epoch: u64,
+    /// What its texts are written and read with: held here, whatever becomes of the tenant's key meanwhile.
+    pub(crate) pen: Pen,
     /// Where the run's clock stood when this process began to work on it.
     began: Duration,
     elapsed_before: Duration,
@@ -121,6 +125,7 @@ impl Run {
         policy: Policy,
         epoch: u64,
         history: History,
+        pen: Pen,
     ) -> Self {
         let accounts = account::path(id, &principal.tenant, &principal.namespace);
         let began = inner.world.clock.monotonic();
@@ -133,6 +138,7 @@ impl Run {
             rules: Rules::new(policy),
             accounts,
             epoch,
+            pen,
             began,
             elapsed_before: history.elapsed,
             state: Mutex::new(State { steps: history.steps, ..State::default() }),
@@ -182,7 +188,7 @@ impl Run {
         let ops = vec![self.append(entry, &[(Slot::Act, &act), (Slot::Note, message.as_bytes())])];
         let past = Past { state: PastState::Skipped(reason, 0), ..Past::new(&StepRef::of(step, 0), 0) };
         self.remember(step.id, past);
-        self.owe(step.id, self.inner.store.queue(self.build(Vec::new(), ops)));
+        self.owe(step.id, self.inner.store().queue(self.build(Vec::new(), ops)));
     }
 
     /// Records that a step waits for a moment before it begins, or before it is tried again after its
@@ -201,7 +207,7 @@ impl Run {
         let fresh = || Past { state: PastState::Scheduled, ..Past::new(&StepRef::of(step, attempt), 0) };
         let past = Past { due: Some(due), ..past.unwrap_or_else(fresh) };
         self.remember(step.id, past);
-        let ticket = self.inner.store.queue(self.build(Vec::new(), ops));
+        let ticket = self.inner.store().queue(self.build(Vec::new(), ops));
         self.state().pending.push_back(Owed { ticket, step: None });
     }
 
@@ -344,7 +350,7 @@ impl Run {
     }
 
     pub(crate) fn append(&self, entry: Entry, texts: &[(Slot, &[u8])]) -> Op {
-        Op::Append(seal(entry, texts, &*self.world().entropy))
+        Op::Append(seal(entry, texts, &self.pen, &*self.world().entropy))
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -364,7 +370,7 @@ impl Run {
         ops: Vec<Op>,
     ) -> Result<Result<Receipt, Refused>, Error> {
         self.alive()?;
-        let ticket = self.inner.store.queue(self.build(expect, ops));
+        let ticket = self.inner.store().queue(self.build(expect, ops));
         let answered = self.answered(ticket.await)?;
         // Whatever was queued before is answered by now: nothing may follow a settlement that was lost.
         self.alive()?;

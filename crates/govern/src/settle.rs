@@ -249,7 +249,7 @@ impl Settlement {
         let cost = used.total();
         self.at = self.run.now();
         let ops = self.ops(end, &Bill { used, stays, over });
-        let ticket = self.run.inner.store.queue(self.run.build(Vec::new(), ops));
+        let ticket = self.run.inner.store().queue(self.run.build(Vec::new(), ops));
         self.note(end, stays, if stays { &Amounts::ZERO } else { &cost });
         if self.parent.is_none() {
             self.run.done();

@@ -7,7 +7,8 @@ use comity_core::{
     StepKind, Tenant, Timestamp, Unwatched,
 };
 use comity_govern::{Gate, Opening, Outcome, Output, Policy, Scope, World};
-use comity_ledger::{account, verify};
+use comity_ledger::keys::MemoryKeys;
+use comity_ledger::{Vault, account, verify};
 use comity_store::{Durability, Options, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +58,7 @@ fn opening() -> Opening {
         source: Vec::new(),
         setup: Vec::new(),
         origin: None,
+        about: None,
     }
 }
 
@@ -89,7 +91,8 @@ async fn sixty_four_tasks_on_four_threads_never_pass_a_cap() {
         spawn: Arc::new(Threads),
         points: Arc::new(Unwatched),
     };
-    let gate = Gate::new(store.clone(), world);
+    let gate =
+        Gate::new(Vault::new(store.clone(), Arc::new(MemoryKeys::new(Arc::clone(&world.entropy)))), world);
     for _ in 0..10 {
         let run = gate.open(opening()).await.unwrap();
         let tasks: Vec<_> = (0..64u32)

@@ -1,6 +1,7 @@
 //! A tenant's log: one Merkle tree over how far each of its runs had come, and what is proved by it.
 //!
-//! Pure functions of bytes. Start with [`merkle`], then [`leaf`], [`checkpoint`], [`note`], [`proof`] and [`check`].
+//! Pure functions of bytes, and two files that read the store: [`sequence`] extends the log, [`prove`] makes proofs.
+//! Start with [`merkle`], then [`leaf`], [`checkpoint`], [`note`], [`proof`] and [`check`].
 
 pub mod check;
 pub mod checkpoint;
@@ -9,4 +10,6 @@ pub mod leaf;
 pub mod merkle;
 pub mod note;
 pub mod proof;
+pub mod prove;
+pub mod sequence;
 pub mod text;

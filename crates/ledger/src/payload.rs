@@ -1,6 +1,8 @@
-//! Texts beside the chain: salted, committed to by digest, compressed when that helps.
+//! Texts beside the chain: compressed when that helps, encrypted, salted, committed to by digest.
 
-use comity_core::{Digest, Entropy};
+use crate::vault::cipher::{self, PayloadKey, Place};
+use crate::vault::{Pen, RunKeys};
+use comity_core::{Digest, Entropy, SubjectId};
 use comity_store::{Payload, PayloadRef, PayloadRow};
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +104,7 @@ impl Commitments {
     }
 }
 
-/// `SHA-256("comity/payload/v1\n" ‖ salt ‖ codec ‖ encoded text)`.
+/// `SHA-256("comity/payload/v1\n" ‖ salt ‖ codec ‖ encoded text)`: of texts from before there was a vault.
 ///
 /// The salt keeps short texts from being guessed from their digests; the codec and the encoded bytes are
 /// what is stored, so that every stored byte is covered.
@@ -110,13 +112,17 @@ pub fn commitment(salt: &[u8; 32], codec: u8, body: &[u8]) -> Digest {
     Digest::of(&[b"comity/payload/v1\n", salt, &[codec], body])
 }
 
-/// Encodes and salts a text for storage.
-pub fn encode(slot: Slot, text: &[u8], entropy: &dyn Entropy) -> (Payload, Digest) {
+/// Encodes, salts and encrypts a text for storage.
+pub fn encode(slot: Slot, text: &[u8], pen: &Pen, entropy: &dyn Entropy) -> (Payload, Digest) {
     let mut salt = [0u8; 32];
     entropy.fill(&mut salt);
-    let (codec, body) = compress(text);
-    let digest = commitment(&salt, codec, &body);
-    (Payload { slot: slot as u8, codec, subject: None, salt, body: body.into() }, digest)
+    let (codec, encoded) = compress(text);
+    let (key, place) = pen.for_payload(slot, &salt, codec);
+    // The cipher refuses only what no memory holds; an empty body would open to nothing.
+    let body = key.seal(place, &encoded).unwrap_or_default();
+    let digest = cipher::commitment(&salt, codec, place.subject, &body);
+    let subject = Some(place.subject);
+    (Payload { slot: slot as u8, codec, subject, salt, body: body.into() }, digest)
 }
 
 fn compress(text: &[u8]) -> (u8, Vec<u8>) {
@@ -129,26 +135,47 @@ fn compress(text: &[u8]) -> (u8, Vec<u8>) {
     (RAW, text.to_vec())
 }
 
-/// Whether a stored payload is what the commitment says; if not, why not.
-pub fn check<'r>(row: impl Into<PayloadRef<'r>>, committed: Digest) -> Result<(), &'static str> {
-    let row = row.into();
-    if row.subject.is_some() {
-        return Err("it names an encryption key, which this version of the format does not have");
-    }
-    let Ok(salt) = <[u8; 32]>::try_from(row.salt) else { return Err("its salt is not 32 bytes") };
-    let Ok(codec) = u8::try_from(row.codec) else { return Err("its codec is unknown") };
-    if commitment(&salt, codec, row.body) == committed {
-        Ok(())
-    } else {
-        Err("it does not match its commitment")
+/// The commitment to a payload that is about to be stored.
+pub fn committed(payload: &Payload) -> Digest {
+    let Payload { codec, subject, salt, body, .. } = payload;
+    match subject {
+        None => commitment(salt, *codec, body),
+        Some(subject) => cipher::commitment(salt, *codec, *subject, body),
     }
 }
 
-/// The text of a stored payload. Check it first.
-pub fn decode(row: PayloadRow) -> Result<Vec<u8>, &'static str> {
-    match u8::try_from(row.codec) {
-        Ok(RAW) => Ok(row.body),
-        Ok(ZSTD) => unpack(&row.body),
+/// Whether a stored payload is what the commitment says; if not, why not. Takes no key.
+pub fn check<'r>(row: impl Into<PayloadRef<'r>>, committed: Digest) -> Result<(), &'static str> {
+    let row = row.into();
+    let Ok(salt) = <[u8; 32]>::try_from(row.salt) else { return Err("its salt is not 32 bytes") };
+    let Ok(codec) = u8::try_from(row.codec) else { return Err("its codec is unknown") };
+    let found = match row.subject {
+        None => commitment(&salt, codec, row.body),
+        Some(subject) => {
+            let subject = SubjectId::from_slice(subject).ok_or("its subject is not 16 bytes")?;
+            cipher::commitment(&salt, codec, subject, row.body)
+        }
+    };
+    if found == committed { Ok(()) } else { Err("it does not match its commitment") }
+}
+
+/// The text of a stored payload; `None` when its key was destroyed. Check it first.
+pub fn decode(row: PayloadRow, keys: &RunKeys) -> Result<Option<Vec<u8>>, &'static str> {
+    let codec = u8::try_from(row.codec).map_err(|_| "its codec is unknown")?;
+    let encoded = match &row.subject {
+        None => row.body,
+        Some(subject) => {
+            let subject = SubjectId::from_slice(subject).ok_or("its subject is not 16 bytes")?;
+            let Some(secret) = keys.of(subject) else { return Ok(None) };
+            let salt = <[u8; 32]>::try_from(row.salt.as_slice()).map_err(|_| "its salt is not 32 bytes")?;
+            let place = Place { codec, slot: row.slot, subject };
+            let opened = PayloadKey::derive(secret, &salt).open(place, &row.body);
+            opened.ok_or("its key does not open it")?
+        }
+    };
+    match codec {
+        RAW => Ok(Some(encoded)),
+        ZSTD => unpack(&encoded).map(Some),
         _ => Err("its codec is unknown"),
     }
 }
@@ -160,61 +187,4 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Counting(std::sync::atomic::AtomicU8);
-
-    impl Entropy for Counting {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-        }
-    }
-
-    fn stored(text: &[u8]) -> (PayloadRow, Digest) {
-        let (payload, digest) = encode(Slot::Act, text, &Counting(7.into()));
-        let row = PayloadRow {
-            slot: payload.slot,
-            tenant: "local".to_owned(),
-            codec: payload.codec.into(),
-            subject: None,
-            salt: payload.salt.to_vec(),
-            body: payload.body.to_vec(),
-        };
-        (row, digest)
-    }
-
-    #[test]
-    fn texts_short_and_long_round_trip() {
-        for text in [&b""[..], b"short", &[b'x'; 5000], &(0..=255u8).cycle().take(3000).collect::<Vec<_>>()] {
-            let (row, digest) = stored(text);
-            assert_eq!(check(&row, digest), Ok(()));
-            assert_eq!(decode(row).unwrap(), text);
-        }
-        assert_eq!(stored(&[b'x'; 5000]).0.codec, 1);
-    }
-
-    #[test]
-    fn every_stored_byte_is_covered() {
-        let (row, digest) = stored(&[b'x'; 2000]);
-        for at in 0..row.body.len() {
-            let mut bad = row.clone();
-            bad.body[at] ^= 1;
-            assert!(check(&bad, digest).is_err());
-        }
-        for at in 0..32 {
-            let mut bad = row.clone();
-            bad.salt[at] ^= 128;
-            assert!(check(&bad, digest).is_err());
-        }
-        assert!(check(&PayloadRow { codec: 0, ..row.clone() }, digest).is_err());
-        assert!(check(&PayloadRow { codec: 256, ..row.clone() }, digest).is_err());
-        assert!(check(&PayloadRow { subject: Some(vec![1]), ..row }, digest).is_err());
-    }
-
-    #[test]
-    fn equal_texts_have_unequal_commitments() {
-        let entropy = Counting(1.into());
-        assert_ne!(encode(Slot::Note, b"yes", &entropy).1, encode(Slot::Note, b"yes", &entropy).1);
-    }
-}
+mod tests;

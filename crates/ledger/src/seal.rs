@@ -2,16 +2,22 @@
 
 use crate::entry::Entry;
 use crate::payload::{Slot, encode};
+use crate::vault::Pen;
 use comity_core::Entropy;
 use comity_store::Append;
 
-/// Salts, commits to and encodes the texts, and spells the entry out. Slots must differ.
-pub fn seal(mut entry: Entry, texts: &[(Slot, &[u8])], entropy: &dyn Entropy) -> Append {
+/// Encrypts, salts and commits to the texts, and spells the entry out. Slots must differ.
+pub fn seal(mut entry: Entry, texts: &[(Slot, &[u8])], pen: &Pen, entropy: &dyn Entropy) -> Append {
     let mut payloads = Vec::with_capacity(texts.len());
     for (slot, text) in texts {
-        let (payload, digest) = encode(*slot, text, entropy);
+        let (payload, digest) = encode(*slot, text, pen, entropy);
         entry.payloads.set(*slot, digest);
         payloads.push(payload);
     }
     Append { body: entry.to_bytes().into(), payloads }
+}
+
+/// An entry without texts.
+pub fn bare(entry: &Entry) -> Append {
+    Append { body: entry.to_bytes().into(), payloads: Vec::new() }
 }

@@ -20,6 +20,7 @@
 //! approvals of one run, and, up to a limit, with the runs that were under way at the same time.
 
 mod balance;
+mod log;
 mod sweep;
 mod walk;
 
@@ -27,6 +28,7 @@ use crate::error::Error;
 use balance::Balances;
 use comity_core::{Digest, RunId, Tenant};
 use comity_store::{RunRow, Store};
+pub use log::{LogReport, held_against};
 use walk::Walk;
 
 /// The first thing that is not as it was written.
@@ -51,6 +53,8 @@ pub struct Report {
     pub payloads: u64,
     /// Accounts compared with the sum of their entries; counted when everything is verified.
     pub accounts: u64,
+    /// What was found in the logs.
+    pub log: LogReport,
     /// Hash of the last entry of the last run looked at: the head, when one run was asked for.
     pub head: Option<Digest>,
     /// The first fault; nothing after it was looked at.
@@ -124,6 +128,7 @@ async fn verify_all(store: &Store, report: &mut Report) -> Result<(), Stop> {
 
 async fn verify_tenant(store: &Store, tenant: &Tenant, report: &mut Report) -> Result<(), Stop> {
     let mut balances = Balances::default();
+    let before_log = report.log;
     let mut before = None;
     loop {
         let page = store.runs(tenant, before, 500).await?;
@@ -133,6 +138,8 @@ async fn verify_tenant(store: &Store, tenant: &Tenant, report: &mut Report) -> R
             verify_run(store, row, &mut balances, report).await?;
         }
     }
+    let leaves = report.log.leaves - before_log.leaves;
+    report.log.add(log::check(store, tenant, leaves).await?);
     report.accounts += balances.compare(store, tenant).await?.map_err(|what| fault(None, None, what))?;
     Ok(())
 }
@@ -175,6 +182,7 @@ async fn verify_run(
 ) -> Result<(), Stop> {
     let mut walk = Walk::new(row.clone(), store.counts_rows());
     loop {
+        walk.tree.prepare(store, &row.cell).await?;
         let mut verdict = Ok(());
         let read = store
             .entries(&row.cell, walk.next, 1_000, |entry| {
@@ -194,5 +202,6 @@ async fn verify_run(
     report.entries += walk.next;
     report.head = Some(walk.head);
     walk.finish(store).await?;
+    walk.tree.finish(&row.cell, &mut report.log)?;
     balances.add(row, &walk.balance).map_err(|what| fault(Some(row.id), None, what))
 }

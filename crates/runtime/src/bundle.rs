@@ -57,6 +57,11 @@ impl Bundle {
         Ok(bundle)
     }
 
+    /// A plan by itself: what it names is not known any more.
+    pub fn alone(root: Arc<Plan>) -> Self {
+        Self { root, inner: BTreeMap::new() }
+    }
+
     /// Whether a model is asked anywhere in it.
     pub fn has_agents(&self) -> bool {
         self.plans().flat_map(|plan| plan.steps()).any(|step| step.kind.step == StepKind::AgentTurn)

@@ -38,10 +38,7 @@ impl Events {
         self.spent = self.spent.checked_add(&usage).unwrap_or(self.spent);
         let Some(kind) = kind(entry.kind) else { return Ok(None) };
         let ends = matches!(kind, EventKind::StepSettled | EventKind::StepFailed);
-        let output = match record.text(Slot::Output)? {
-            Some(text) => serde_json::from_slice(&text).ok(),
-            None => None,
-        };
+        let output = record.value(Slot::Output)?;
         let message = Some(record.words(Slot::Note)?).filter(|words| !words.is_empty());
         let used = entry.usage.or(entry.used).unwrap_or_default();
         let cost = match kind {
@@ -75,8 +72,7 @@ impl Events {
             let plan = usize::try_from(step.ordinal).ok().and_then(|ordinal| self.plan.step(ordinal));
             return Ok(plan.map(|plan| plan.name.to_string()));
         }
-        if let Some(act) = record.text(Slot::Act)?
-            && let Ok(act) = serde_json::from_slice::<Value>(&act)
+        if let Some(act) = record.value(Slot::Act)?
             && let Some(name) = act.get("name").and_then(Value::as_str)
         {
             self.nested.insert(step.id, name.to_owned());

@@ -57,8 +57,14 @@ impl Runtime {
         let Pinned { cell, source, setup, .. } = self.pinned(run).await?;
         // Nothing is taken over from a ledger that was tampered with.
         self.is_whole(run).await?;
+        if setup.erased {
+            return Err(GateError::Erased(run).into());
+        }
         let old = Arc::new(self.compile(&source)?);
+        // What the fork takes over is about whom the run is about.
+        let about = self.vault().about(&cell).await?;
         let request = fork_request(source, &setup, wanted.task, wanted.flow, wanted.trace);
+        let request = Request { about, ..request };
         if !request.base_dir.as_os_str().is_empty() && !request.base_dir.is_dir() {
             return Err(Error::NoFolder(request.base_dir.display().to_string()));
         }
@@ -66,7 +72,7 @@ impl Runtime {
         let plan = Arc::clone(&bundle.root);
         let runner = self.runner(bundle, &request.base_dir)?;
         let mut passes = Passes::of(Arc::clone(&old));
-        read(self.store(), &cell, |record| passes.add(&record)).await?;
+        read(self.vault(), &cell, |record| passes.add(&record)).await?;
         let Walked { passes, nested, last } = passes.over();
         let sorted = Sorting { run, old: &old, plan: &plan, runner: &runner, passes: &passes };
         let edits = sorted.edits(wanted.outputs)?;
@@ -100,7 +106,7 @@ impl Runtime {
     ) -> Result<(), Error> {
         let (Some(forked), Some(origin)) = (&setup.fork, origin) else { return Ok(()) };
         let mut open: HashSet<StepId> = forked.taken.iter().map(|taken| taken.step(id)).collect();
-        read(self.store(), cell, |record| {
+        read(self.vault(), cell, |record| {
             if let Some(step) = &record.entry.step {
                 open.remove(&step.id);
             }
@@ -114,7 +120,7 @@ impl Runtime {
         let Some(from) = self.store().run(self.tenant(), origin.run).await? else {
             return fail("is not there any more");
         };
-        match read_one(self.store(), &from, origin.seq).await? {
+        match read_one(self.vault(), &from, origin.seq).await? {
             Some(record) if record.hash == origin.entry => self.is_whole(origin.run).await,
             _ => fail("is not the run it was then"),
         }
@@ -142,7 +148,8 @@ fn fork_request(
     let flows = setup.flows.clone();
     let read: Reader =
         Arc::new(move |path| flows.get(path).cloned().ok_or_else(|| "it is not pinned".to_owned()));
-    Request { source, file: setup.file.clone(), base_dir: PathBuf::from(&setup.base_dir), task, read, trace }
+    let (file, base_dir) = (setup.file.clone(), PathBuf::from(&setup.base_dir));
+    Request { source, file, base_dir, task, read, trace, about: None }
 }
 
 /// Sorts the passes of a run into those that are taken over and those that are not.

@@ -12,11 +12,13 @@
 
 mod disk;
 mod given;
+mod lazy;
 mod place;
 
 pub use comity_ledger::keys::KeyFault;
 pub use given::Given;
-pub use place::{default_folder, outside};
+pub use lazy::KeyPlace;
+pub use place::{default_folder, in_folder, outside};
 
 use comity_core::{Entropy, Tenant};
 use comity_ledger::keys::{Destroyed, KeyFuture, KeyId, Keys, Secret, TenantKey};

@@ -29,9 +29,10 @@ pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
 };
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
+pub use comity_ledger::keys::KeyFault;
 pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
-pub use comity_store::Durability;
+pub use comity_store::{Access, Durability};
 pub use comity_store::{Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// This process's sign of life. Dropping it takes the sign away.
 pub struct Owner {
     name: Arc<str>,
-    path: PathBuf,
-    _lock: File,
+    /// The locked file, if it owns anything.
+    sign: Option<(PathBuf, File)>,
 }
 
 fn folder(database: &Path) -> PathBuf {
@@ -45,7 +45,12 @@ impl Owner {
         lock.try_lock().map_err(|error| fail(error.to_string()))?;
         std::fs::rename(&unborn, &path).map_err(|error| fail(error.to_string()))?;
         sweep(&folder, &path);
-        Ok(Self { name: name.into(), path, _lock: lock })
+        Ok(Self { name: name.into(), sign: Some((path, lock)) })
+    }
+
+    /// Of a process that only reads, and leaves nothing beside the database.
+    pub fn reader() -> Self {
+        Self { name: "reader".into(), sign: None }
     }
 
     /// The name it owns runs by.
@@ -57,7 +62,9 @@ impl Owner {
 impl Drop for Owner {
     fn drop(&mut self) {
         // A file left behind is swept by the next process.
-        let _ = std::fs::remove_file(&self.path);
+        if let Some((path, _)) = &self.sign {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::error::Error;
 use comity_core::{Digest, RunId, StepId, Tenant, TraceContext};
 use comity_govern::{Legacy, Recorded, Run};
-use comity_ledger::{Origin, Slot, read_one};
-use comity_store::{RunCell, Store};
+use comity_ledger::{ERASED, Origin, Slot, Vault, read_one};
+use comity_store::RunCell;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -34,9 +34,26 @@ pub struct Setup {
     /// The trace it was called from within, as a `traceparent` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Whether nothing of this is known any more, because its key was destroyed.
+    #[serde(skip)]
+    pub erased: bool,
 }
 
 impl Setup {
+    /// What is known of a setup whose key was destroyed.
+    fn erased() -> Self {
+        Self {
+            base_dir: String::new(),
+            file: ERASED.to_owned(),
+            flows: BTreeMap::new(),
+            fork: None,
+            planner: PLANNER,
+            task: ERASED.to_owned(),
+            traceparent: None,
+            erased: true,
+        }
+    }
+
     /// Puts a run into the trace it was called from within, and lets it take over what it was forked for.
     pub fn place(&self, run: &Run) {
         if let Some(forked) = &self.fork {
@@ -113,13 +130,19 @@ pub struct Pinned {
 }
 
 /// Reads what a run was started with.
-pub async fn read(store: &Store, tenant: &Tenant, run: RunId) -> Result<Pinned, Error> {
-    let cell = store.run(tenant, run).await?.ok_or(comity_govern::Error::NoRun(run))?;
+///
+/// What was erased of it reads as [`ERASED`], and the setup says so.
+pub async fn read(vault: &Vault, tenant: &Tenant, run: RunId) -> Result<Pinned, Error> {
+    let cell = vault.store().run(tenant, run).await?.ok_or(comity_govern::Error::NoRun(run))?;
     let bad = |why: &str| comity_ledger::Error::BadEntry { seq: 0, why: why.to_owned() };
-    let opened = read_one(store, &cell, 0).await?.ok_or_else(|| bad("it is missing"))?;
+    let opened = read_one(vault, &cell, 0).await?.ok_or_else(|| bad("it is missing"))?;
     let source = opened.words(Slot::Source)?;
-    let setup = opened.text(Slot::Setup)?.unwrap_or_default();
-    let setup: Setup = serde_json::from_slice(&setup).map_err(|error| bad(&error.to_string()))?;
+    let setup = match opened.text(Slot::Setup) {
+        Err(comity_ledger::Error::Erased { .. }) => Setup::erased(),
+        text => {
+            serde_json::from_slice(&text?.unwrap_or_default()).map_err(|error| bad(&error.to_string()))?
+        }
+    };
     if setup.planner != PLANNER && !CONTAINED.contains(&setup.planner) {
         return Err(Error::Planner { run, found: setup.planner, known: PLANNER });
     }

@@ -23,7 +23,7 @@ impl Runtime {
         let Pinned { cell, source, setup, .. } = self.pinned(id).await?;
         let bundle = self.bundle(&source, &setup)?;
         let mut fold = Fold::new(Arc::clone(&bundle.root));
-        read(self.store(), &cell, |record| fold.add(&record)).await?;
+        read(self.vault(), &cell, |record| fold.add(&record)).await?;
         let checked = verify(self.store(), Some((self.tenant(), id))).await?;
         let status = RunStatus::from_number(cell.status);
         let spent = fold.events.spent();

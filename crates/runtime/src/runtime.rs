@@ -3,6 +3,7 @@
 use crate::bundle::{Bundle, Reader};
 use crate::error::Error;
 use crate::event::Events;
+use crate::keys::KeyPlace;
 use crate::owner::{Owner, alive};
 use crate::pinned::{Forked, PLANNER, Pinned, Setup, read as read_pinned};
 use crate::runner::{Runner, Shop, processes};
@@ -13,9 +14,9 @@ use comity_core::{
     Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant, TraceContext,
 };
 use comity_flow::{Approver, Drive, Inherited, Invalid, Plan, RunVerdict, Walked, compile};
-use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
-use comity_ledger::{EntryKind, Origin, RunStatus, read_one};
-use comity_store::{ApprovalState, Durability, Options, Pump, RunCell, Store};
+use comity_govern::{Answer, Error as GateError, Gate, Opening, Ruling, Run, Scope, World};
+use comity_ledger::{ERASED, EntryKind, Origin, RunStatus, Vault, read_one};
+use comity_store::{Access, ApprovalState, Durability, Options, Pump, RunCell, Store};
 use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -27,6 +28,8 @@ use tokio::sync::mpsc::Sender;
 pub struct Settings {
     /// The database file.
     pub database: PathBuf,
+    /// Whether it may be written. What is only read is worked on by nobody.
+    pub access: Access,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// Who acts here.
@@ -37,14 +40,17 @@ pub struct Settings {
     pub pump: Pump,
     /// The kinds of step there are.
     pub adapters: &'static [AdapterKind],
+    /// Where the keys are that texts are under.
+    pub keys: KeyPlace,
 }
 
 impl Settings {
     /// The local person's settings for a database, in the world as it is.
-    pub fn local(database: impl Into<PathBuf>, durability: Durability, world: World) -> Self {
+    pub fn local(database: impl Into<PathBuf>, durability: Durability, world: World, keys: KeyPlace) -> Self {
         let account = crate::local_account();
         let principal = Principal::local_person(&account, Tenant::local(), Namespace::default_name());
-        Self { database: database.into(), durability, principal, world, pump: Pump::Own, adapters: ADAPTERS }
+        let (database, pump) = (database.into(), Pump::Own);
+        Self { database, access: Access::Write, durability, principal, world, pump, adapters: ADAPTERS, keys }
     }
 }
 
@@ -62,6 +68,8 @@ pub struct Request {
     pub read: Reader,
     /// The trace it is called from within, if it is.
     pub trace: Option<TraceContext>,
+    /// Whom its texts are about, if they are about somebody: they can be erased by that name.
+    pub about: Option<String>,
 }
 
 /// Who is told, who is asked, and who may stop a run.
@@ -103,8 +111,9 @@ pub struct Runtime {
 impl Runtime {
     /// Opens the database and everything on top of it.
     pub fn open(settings: Settings) -> Result<Self, Error> {
-        let Settings { database, durability, principal, world, pump, adapters } = settings;
+        let Settings { database, access, durability, principal, world, pump, adapters, keys } = settings;
         let mut options = Options::new(database, comity_ledger::link);
+        options.access = access;
         options.durability = durability;
         options.points = Arc::clone(&world.points);
         options.pump = pump;
@@ -116,9 +125,14 @@ impl Runtime {
         // A store that is not a file has no folder for the sign that this process is alive.
         let file =
             store.path().ok_or_else(|| comity_store::Error::UnknownBackend("not a file".to_owned()))?;
-        let owner = Owner::claim(file, nonce)?;
+        let owner = match access {
+            Access::Write => Owner::claim(file, nonce)?,
+            Access::Read => Owner::reader(),
+        };
         let clock = Arc::clone(&world.clock);
-        Ok(Self { gate: Gate::new(store, world), clock, owner, principal, processes: processes(), adapters })
+        let keys = keys.of(&store, &world.entropy);
+        let gate = Gate::new(Vault::new(store, keys), world);
+        Ok(Self { gate, clock, owner, principal, processes: processes(), adapters })
     }
 
     /// The gate, for whoever nests steps of their own.
@@ -131,14 +145,22 @@ impl Runtime {
         self.adapters
     }
 
-    /// Reads a workflow file against the kinds of step there are.
+    /// Reads a workflow file against the kinds of step there are. One that was erased has no steps.
     pub(crate) fn compile(&self, source: &str) -> Result<Plan, Invalid> {
+        if source == ERASED {
+            return Ok(Plan::unknown());
+        }
         compile(source, &specs(self.adapters))
     }
 
     /// The store, for reading.
     pub fn store(&self) -> &Store {
         self.gate.store()
+    }
+
+    /// The store with its keys, for reading texts.
+    pub fn vault(&self) -> &Vault {
+        self.gate.vault()
     }
 
     /// Whose runs this sees.
@@ -171,6 +193,7 @@ impl Runtime {
             planner: PLANNER,
             task: request.task,
             traceparent: request.trace.map(|trace| trace.to_string()),
+            erased: false,
         };
         let opening = Opening {
             principal: self.principal.clone(),
@@ -178,6 +201,7 @@ impl Runtime {
             policy: plan.policy().clone(),
             source: request.source.into_bytes(),
             setup: serde_json::to_vec(&setup).unwrap_or_default(),
+            about: request.about,
             origin,
         };
         let run = self.gate.open(opening).await?;
@@ -210,6 +234,9 @@ impl Runtime {
         hooks: Hooks<'_>,
     ) -> Result<Finished, Error> {
         let Pinned { cell, source, setup, origin } = self.pinned(id).await?;
+        if setup.erased {
+            return Err(GateError::Erased(id).into());
+        }
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
             && let Some(pid) = self.store().path().and_then(|path| alive(path, &cell.owner))
@@ -254,6 +281,9 @@ impl Runtime {
 
     /// The plans of a run, from what it pinned.
     pub(crate) fn bundle(&self, source: &str, setup: &Setup) -> Result<Bundle, Error> {
+        if setup.erased {
+            return Ok(Bundle::alone(Arc::new(self.compile(source)?)));
+        }
         let flows = setup.flows.clone();
         let read: Reader =
             Arc::new(move |path| flows.get(path).cloned().ok_or_else(|| "it is not pinned".to_owned()));
@@ -265,7 +295,7 @@ impl Runtime {
     async fn named(&self, id: RunId, cell: &RunCell, plan: &Arc<Plan>, name: &str) -> Result<StepId, Error> {
         let mut events = Events::new(Arc::clone(plan));
         let mut found = None;
-        comity_ledger::read(self.store(), cell, |record| {
+        comity_ledger::read(self.vault(), cell, |record| {
             let known = events.step_name(&record)?;
             if let Some(step) = record.entry.step.as_ref().filter(|_| known.as_deref() == Some(name)) {
                 found = match record.entry.kind {
@@ -284,7 +314,7 @@ impl Runtime {
     /// What the next events of a run build on: what it has cost, and the names of nested steps.
     async fn known(&self, id: RunId, cell: &RunCell, plan: &Arc<Plan>) -> Result<Events, Error> {
         let mut events = Events::after(Arc::clone(plan), self.spent(id).await?);
-        comity_ledger::read(self.store(), cell, |record| events.step_name(&record).map(drop)).await?;
+        comity_ledger::read(self.vault(), cell, |record| events.step_name(&record).map(drop)).await?;
         Ok(events)
     }
 
@@ -318,7 +348,7 @@ impl Runtime {
         let mut held = Vec::new();
         for row in self.store().approvals(&cell).await? {
             if row.cell.state == ApprovalState::Pending {
-                let asked = read_one(self.store(), &cell, row.cell.asked).await?;
+                let asked = read_one(self.vault(), &cell, row.cell.asked).await?;
                 let name = match &asked {
                     Some(asked) => Events::new(Arc::clone(&plan)).step_name(asked)?,
                     None => None,
@@ -344,7 +374,7 @@ impl Runtime {
     }
 
     pub(crate) async fn pinned(&self, id: RunId) -> Result<Pinned, Error> {
-        read_pinned(self.store(), &self.principal.tenant, id).await
+        read_pinned(self.vault(), &self.principal.tenant, id).await
     }
 
     /// Walks the plan, tells the listener, and writes down where the run stands when nothing is left to do.
@@ -363,7 +393,7 @@ impl Runtime {
         let runner = runner.telling(early);
         let walk = pin!(self.walk(&run, &plan, &runner, setup, approver, stop));
         let Some(out) = events else { return walk.await };
-        let follow = tail::follow(self.store(), self.tenant(), id, told.next, told.events, &out);
+        let follow = tail::follow(self.vault(), self.tenant(), id, told.next, told.events, &out);
         match select(walk, pin!(follow)).await {
             Either::Left((finished, follow)) => {
                 let finished = finished?;

@@ -5,7 +5,6 @@ use crate::runtime::Runtime;
 use comity_api::attestation::{AttestationReport, RUN_PREDICATE, STATEMENT_TYPE, Statement};
 use comity_core::RunId;
 use comity_ledger::dsse::{Envelope, IN_TOTO};
-use comity_ledger::keys::Keys;
 use comity_ledger::log::checkpoint::origin;
 use comity_ledger::log::note::{Kind, SecretKey, Verifier};
 use serde::Serialize;
@@ -29,9 +28,9 @@ impl Runtime {
     /// Says what there is to say of a run, and signs it.
     ///
     /// Errors if the run's chain is not as it was written, or there is no key to sign with.
-    pub async fn attest(&self, run: RunId, keys: &dyn Keys) -> Result<Attested, Error> {
+    pub async fn attest(&self, run: RunId) -> Result<Attested, Error> {
         let attestation = self.attestation(run).await?;
-        let key = self.signing_key(keys).await?;
+        let key = self.signing_key().await?;
         let statement = json(&attestation.statement)?;
         let envelope = Envelope::sign(IN_TOTO, &statement, &key).map_err(|error| unsigned(&error))?;
         let sbom = json(&attestation.bom)?;
@@ -39,12 +38,12 @@ impl Runtime {
     }
 
     /// What statements signed here are checked by.
-    pub async fn public_key(&self, keys: &dyn Keys) -> Result<Verifier, Error> {
-        Ok(self.signing_key(keys).await?.verifier().clone())
+    pub async fn public_key(&self) -> Result<Verifier, Error> {
+        Ok(self.signing_key().await?.verifier().clone())
     }
 
-    async fn signing_key(&self, keys: &dyn Keys) -> Result<SecretKey, Error> {
-        let seed = keys.signing_seed().await.map_err(|error| unsigned(&error))?;
+    async fn signing_key(&self) -> Result<SecretKey, Error> {
+        let seed = self.vault().keys().signing_seed().await.map_err(|error| unsigned(&error))?;
         let name = origin(&self.store().id().await?, self.tenant());
         SecretKey::new(&name, Kind::Ed25519, seed.bytes()).map_err(|error| unsigned(&error))
     }

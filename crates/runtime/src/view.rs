@@ -128,7 +128,7 @@ impl Runtime {
     async fn story(&self, id: RunId, texts: Texts) -> Result<(Story, Pinned), Error> {
         let pinned = self.pinned(id).await?;
         let mut story = Story::new(Arc::new(self.compile(&pinned.source)?), texts);
-        read(self.store(), &pinned.cell, |record| story.add(&record)).await?;
+        read(self.vault(), &pinned.cell, |record| story.add(&record)).await?;
         Ok((story, pinned))
     }
 }

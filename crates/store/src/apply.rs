@@ -138,6 +138,12 @@ struct Draft {
 }
 
 impl Cells {
+    /// How many rows there are, of every sort.
+    pub fn count(&self) -> usize {
+        let named = self.runs.len() + self.accounts.len() + self.approvals.len() + self.subjects.len();
+        named + self.breakers.len() + self.logs.len() + self.pins.len()
+    }
+
     /// Applies one commit, or leaves everything as it was and says why.
     ///
     /// Every row the commit names must have been loaded; one that was not counts as absent.

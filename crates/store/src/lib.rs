@@ -34,4 +34,4 @@ pub use rows::{
 };
 pub use scan::{EntryRef, Page, PayloadRef, Scan, Scanned};
 pub use sqlite::SCHEMA;
-pub use store::{Address, Durability, Options, Pump, Store, Ticket};
+pub use store::{Access, Address, Durability, Options, Pump, Store, Ticket};

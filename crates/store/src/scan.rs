@@ -1,10 +1,13 @@
 //! Everything in one reading, in the order it was written: for whoever verifies all of it.
 
-use crate::rows::{EntryRow, PayloadRow, RunRow};
+use crate::rows::{EntryRow, LeafRow, PayloadRow, RunRow};
 use std::hash::{BuildHasher, RandomState};
 
 /// How many entries one page of a scan holds at most.
 pub const SCAN_PAGE: usize = 4_000;
+
+/// The most leaves a run may have to be read in a scan.
+pub const SCAN_LEAVES: usize = 10_000;
 
 /// An entry where it lies.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +58,8 @@ impl<'r> From<&'r PayloadRow> for PayloadRef<'r> {
 pub enum Scanned<'r> {
     /// The run whose first entry is next. Its number is what its entries name.
     Run(RunRow),
+    /// A leaf of the run with this number, which was come by just now; in the order of their sizes.
+    Leaf(i64, LeafRow),
     /// An entry of the run with this number.
     Entry(i64, EntryRef<'r>),
     /// A payload of the entry before.

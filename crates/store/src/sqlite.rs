@@ -17,7 +17,7 @@ use crate::apply::Link;
 use crate::commit::{Commit, Receipt};
 use crate::error::{CommitError, Error};
 use crate::queue::{Drive, Queue, Ticket as QueueTicket};
-use crate::store::{Durability, Pump};
+use crate::store::{Access, Durability, Pump};
 use comity_core::{Points, Timestamp};
 use rusqlite::Connection;
 use std::future::Future;
@@ -39,6 +39,8 @@ const APPLICATION: i64 = 0x436d_5479;
 pub struct Settings {
     /// The file; its folder is made if it is not there.
     pub path: PathBuf,
+    /// Whether it may be written.
+    pub access: Access,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// How entries are linked.
@@ -65,6 +67,8 @@ pub struct Sqlite {
 
 struct Inner {
     path: PathBuf,
+    /// Nobody writes to the file: it is read without a look at its log or at locks.
+    frozen: bool,
     queue: Arc<Queue<Writer>>,
     readers: Mutex<Vec<Connection>>,
     patience: Duration,
@@ -76,7 +80,10 @@ struct Inner {
 impl Sqlite {
     /// Opens the database, making it or bringing its schema up to date if need be.
     pub fn open(settings: Settings) -> Result<Self, Error> {
-        let mut connection = open::open(&settings)?;
+        let (mut connection, frozen) = match settings.access {
+            Access::Write => (open::open(&settings)?, false),
+            Access::Read => open::open_to_read(&settings)?,
+        };
         let (committed, commits) = tokio::sync::watch::channel(0);
         let drive = match settings.pump {
             Pump::Own => Drive::Callers,
@@ -91,6 +98,7 @@ impl Sqlite {
         };
         let inner = Inner {
             path: settings.path,
+            frozen,
             queue,
             readers: Mutex::default(),
             patience: settings.patience,

@@ -24,6 +24,18 @@ pub enum Durability {
     Process,
 }
 
+/// Whether a database may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It is made or brought up to date if need be, and commits are taken.
+    Write,
+    /// It is only read, and nothing is made beside it; a commit is answered that it cannot be written.
+    ///
+    /// For files and folders that nobody here may write: while a file without a log is read so, no process may
+    /// begin to write to it.
+    Read,
+}
+
 /// Who runs the batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pump {
@@ -62,6 +74,8 @@ impl From<PathBuf> for Address {
 pub struct Options {
     /// Where it is.
     pub address: Address,
+    /// Whether it may be written.
+    pub access: Access,
     /// What an acknowledged commit survives.
     pub durability: Durability,
     /// How entries are linked.
@@ -83,6 +97,7 @@ impl Options {
     pub fn new(address: impl Into<PathBuf>, link: Link) -> Self {
         Self {
             address: Address::from(address.into()),
+            access: Access::Write,
             durability: Durability::Power,
             link,
             points: Arc::new(Unwatched),
@@ -94,8 +109,8 @@ impl Options {
     }
 
     pub(crate) fn for_file(self, path: PathBuf) -> sqlite::Settings {
-        let Self { durability, link, points, pump, patience, now, id, .. } = self;
-        sqlite::Settings { path, durability, link, points, pump, patience, now, id }
+        let Self { access, durability, link, points, pump, patience, now, id, .. } = self;
+        sqlite::Settings { path, access, durability, link, points, pump, patience, now, id }
     }
 }
 

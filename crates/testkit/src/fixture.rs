@@ -9,7 +9,8 @@ use comity_flow::{Plan, StepPlan, compile};
 use comity_govern::{
     Answer, Failure, Gate, Input, Opening, Outcome, Output, Permit, Ruling, Run, Scope, World,
 };
-use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, seal};
+use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, Vault, seal};
+use comity_runtime::keys::FolderKeys;
 use comity_store::{Commit, Durability, Fence, Op, Options, Store};
 use serde_json::{Value, json};
 use std::future::pending;
@@ -153,6 +154,9 @@ impl Scene {
     async fn open(database: &Path, source: &str) -> Result<Self, Fault> {
         let mut options = Options::new(database, comity_ledger::link);
         options.durability = Durability::Process;
+        // Keys of two databases do not mix, and no id of a run depends on this.
+        let name = Digest::of(&[database.as_os_str().as_encoded_bytes()]);
+        options.id.iter_mut().zip(name.0).for_each(|(slot, byte)| *slot = byte);
         let store = Store::open(options)?;
         let hands = Arc::new(Hands(Mutex::default()));
         let world = World {
@@ -161,7 +165,10 @@ impl Scene {
             spawn: Arc::new(Nobody),
             points: Arc::new(Unwatched),
         };
-        let gate = Gate::new(store.clone(), world);
+        let entropy = Arc::new(Counter(AtomicU64::new(1 << 30)));
+        let keys = FolderKeys::open(&crate::keys::folder(&store.id().await?), entropy, None)?;
+        let vault = Vault::new(store.clone(), Arc::new(keys));
+        let gate = Gate::new(vault, world);
         let plan = compile(source, &comity_runtime::kinds())?;
         let person = Principal::local_person("jo", Tenant::local(), Namespace::default_name());
         let setup = json!({"base_dir": "", "file": "review.yaml", "planner": comity_runtime::PLANNER, "task": "Find the traps"});
@@ -172,6 +179,7 @@ impl Scene {
             source: source.as_bytes().to_vec(),
             setup: setup.to_string().into_bytes(),
             origin: None,
+            about: None,
         };
         let run = gate.open(opening).await?;
         Ok(Self { gate, store, hands, plan, run, person })
@@ -286,8 +294,10 @@ impl Scene {
         entry.expires = Some(now.plus(Duration::from_secs(86_400)).millis());
         let act = json!({"input": {}, "name": name}).to_string();
         let entropy = Counter(AtomicU64::new(1 << 20));
+        let cell = self.store.run(&tenant, self.run.id()).await?.ok_or("the run is gone")?;
+        let pen = self.gate.vault().open(&cell).await?.pen().ok_or("its keys are gone")?;
         let texts = [(Slot::Act, act.as_bytes()), (Slot::Note, &b"it publishes at noon"[..])];
-        let ops = vec![Op::Append(seal(entry, &texts, &entropy))];
+        let ops = vec![Op::Append(seal(entry, &texts, &pen, &entropy))];
         let commit =
             Commit { tenant, run: self.run.id(), fence: Fence::Anyone, at: now, expect: Vec::new(), ops };
         self.store.queue(commit).await.map_err(|error| format!("{error:?}"))?;

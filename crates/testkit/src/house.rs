@@ -140,7 +140,8 @@ impl Default for House {
             spawn: Arc::clone(&inbox) as Arc<dyn Spawn>,
             points: Arc::new(Unwatched),
         };
-        Self { gate: Gate::new(store.clone(), world), store, hands, inbox, _folder: folder }
+        let vault = crate::keys::in_memory(store.clone(), Arc::new(Counter(1.into())));
+        Self { gate: Gate::new(vault, world), store, hands, inbox, _folder: folder }
     }
 }
 
@@ -159,7 +160,7 @@ impl House {
     pub fn open(&self, policy: Policy) -> Arc<Run> {
         let (source, setup) = (b"flow".to_vec(), b"{}".to_vec());
         let (principal, owner) = (self.person(), "one".into());
-        let opening = Opening { principal, owner, policy, source, setup, origin: None };
+        let opening = Opening { principal, owner, policy, source, setup, origin: None, about: None };
         self.wait(self.gate.open(opening)).unwrap()
     }
 
@@ -232,7 +233,7 @@ impl House {
         let cell = self.wait(self.store.run(&Tenant::local(), run)).unwrap().expect("there is such a run");
         let mut acts: HashMap<StepId, Value> = HashMap::new();
         let mut entries = Vec::new();
-        let read = comity_ledger::read(&self.store, &cell, |record| {
+        let read = comity_ledger::read(self.gate.vault(), &cell, |record| {
             let Some(step) = &record.entry.step else { return Ok(()) };
             if let Some(act) = record.text(Slot::Act)? {
                 acts.insert(step.id, serde_json::from_slice(&act).unwrap());

@@ -9,6 +9,7 @@ pub mod flows;
 pub mod fuzz;
 pub mod grown;
 pub mod house;
+pub mod keys;
 pub mod proofs;
 pub mod python;
 pub mod random;

@@ -29,8 +29,7 @@ pub struct Attest {
 pub fn perform(context: &Context, args: &Attest) -> Result<Exit, Error> {
     let attested = context.block_on(async {
         let opened = context.open(Database::Existing)?;
-        let keys = context.keys(&opened.runtime).await?;
-        Ok(opened.runtime.attest(args.run, &keys).await?)
+        Ok(opened.runtime.attest(args.run).await?)
     })?;
     let printer = &context.printer;
     if let Some(path) = &args.sbom {
@@ -63,8 +62,7 @@ pub fn verify(context: &Context, text: &str, key: Option<&Verifier>) -> Result<E
         Some(key) => key.clone(),
         None => context.block_on(async {
             let runtime = context.open(Database::Existing)?.runtime;
-            let keys = context.keys(&runtime).await?;
-            Ok(runtime.public_key(&keys).await?)
+            Ok(runtime.public_key().await?)
         })?,
     };
     let report = comity_runtime::check_attestation(text.as_bytes(), &own);

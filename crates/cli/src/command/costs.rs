@@ -81,7 +81,7 @@ fn since(text: &str) -> Result<Since, String> {
 /// Says it.
 pub fn perform(context: &Context, args: &Costs) -> Result<Exit, Error> {
     let report = context.block_on(async {
-        let opened = context.open(Database::Existing)?;
+        let opened = context.open(Database::Read)?;
         let since = args.since.map(|since| match since {
             Since::Ago(millis) => opened.clock.now().millis().saturating_sub(millis),
             Since::Moment(moment) => moment,

@@ -80,7 +80,7 @@ fn request(args: &Demo) -> Result<Request, Error> {
     }
     let source = if args.fast { without_pauses(FLOW) } else { FLOW.to_owned() };
     let (file, base_dir) = (FILE.to_owned(), PathBuf::new());
-    Ok(Request { source, file, base_dir, task: TASK.to_owned(), read: no_files(), trace: None })
+    Ok(Request { source, file, base_dir, task: TASK.to_owned(), read: no_files(), trace: None, about: None })
 }
 
 fn without_pauses(flow: &str) -> String {

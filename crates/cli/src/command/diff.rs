@@ -29,7 +29,7 @@ pub struct Diff {
 pub fn perform(context: &Context, args: &Diff) -> Result<Exit, Error> {
     let lines = if args.texts { Lines::Unified } else { Lines::Without };
     let report = context.block_on(async {
-        let opened = context.open(Database::Existing)?;
+        let opened = context.open(Database::Read)?;
         Ok(opened.runtime.diff(args.left, args.right, lines).await?)
     })?;
     let printer = &context.printer;

@@ -29,7 +29,7 @@ pub struct Explain {
 /// Says it.
 pub fn perform(context: &Context, args: &Explain) -> Result<Exit, Error> {
     let facts = context.block_on(async {
-        let runtime = context.open(Database::Existing)?.runtime;
+        let runtime = context.open(Database::Read)?.runtime;
         Ok(runtime.facts(args.run, &args.step).await?)
     })?;
     let explanation = explain(context, facts);

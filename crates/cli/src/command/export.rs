@@ -28,7 +28,7 @@ pub struct Export {
 /// Writes it.
 pub fn perform(context: &Context, args: &Export) -> Result<Exit, Error> {
     let bytes = context.block_on(async {
-        let opened = context.open(Database::Existing)?;
+        let opened = context.open(Database::Read)?;
         Ok(opened.runtime.export(args.run, ExportWanted { texts: args.texts }).await?)
     })?;
     let printer = &context.printer;

@@ -133,7 +133,7 @@ fn announce(context: &Context, run: RunId, fork: &Planned) {
     let names: Vec<&str> = fork.taken.iter().map(String::as_str).take(SHOWN).collect();
     let more = if fork.taken.len() > SHOWN { ", …" } else { "" };
     let names = if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) };
-    printer.note(&format!("{results} of {run} are taken over{names}\n"));
+    printer.note(&format!("takes over {results} of {run}{names}\n"));
     if !fork.again.is_empty() {
         let label = printer.paint(Stream::Err, Tone::Asking, "done again:");
         printer.note(&format!("{label} {}: doing it twice may do harm\n", fork.again.join(", ")));

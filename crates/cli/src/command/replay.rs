@@ -57,7 +57,7 @@ impl FromStr for Speed {
 /// Shows it.
 pub fn perform(context: &Context, args: &Replay) -> Result<Exit, Error> {
     context.block_on(async {
-        let opened = context.open(Database::Existing)?;
+        let opened = context.open(Database::Read)?;
         let clock: Arc<dyn Clock> = match args.speed {
             Speed::Times(times) => Arc::new(Faster { times, clock: Arc::clone(&opened.clock) }),
             Speed::Most => Arc::clone(&opened.clock),

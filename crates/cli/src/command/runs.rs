@@ -41,7 +41,7 @@ pub fn perform(context: &Context, args: &Runs) -> Result<Exit, Error> {
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let wanted = RunsWanted { limit, statuses: args.status.clone(), name: args.name.clone() };
     let (runs, now) = context.block_on(async {
-        let opened = context.open(Database::Existing)?;
+        let opened = context.open(Database::Read)?;
         Ok((opened.runtime.runs_like(&wanted).await?, opened.clock.now().millis()))
     })?;
     let printer = &context.printer;

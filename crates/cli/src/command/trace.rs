@@ -42,7 +42,7 @@ pub struct Trace {
 /// Shows it.
 pub fn perform(context: &Context, args: &Trace) -> Result<Exit, Error> {
     context.block_on(async {
-        let opened = context.open(Database::Existing)?;
+        let opened = context.open(Database::Read)?;
         let (printer, runtime) = (&context.printer, &opened.runtime);
         if let Some(which) = &args.at {
             let view = runtime.at(args.run, which).await?;

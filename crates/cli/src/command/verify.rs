@@ -29,7 +29,7 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
         }
     };
     let report = context.block_on(async {
-        let runtime = context.open(Database::Existing)?.runtime;
+        let runtime = context.open(Database::Read)?.runtime;
         if let Some(run) = only {
             must_exist(&runtime, run).await?;
         }

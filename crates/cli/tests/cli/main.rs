@@ -16,6 +16,8 @@ mod docs;
 mod failing;
 #[cfg(test)]
 mod flowfiles;
+#[cfg(test)]
+mod fork;
 mod formats;
 #[cfg(test)]
 mod front;

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What would make the program behave another way here than elsewhere.
-const CLEARED: [&str; 16] = [
+const CLEARED: [&str; 19] = [
     "ANTHROPIC_API_KEY",
     "CI",
     "CLICOLOR_FORCE",
@@ -14,9 +14,12 @@ const CLEARED: [&str; 16] = [
     "COMITY_COLOR",
     "COMITY_DB",
     "COMITY_DURABILITY",
+    "COMITY_KEYS",
     "COMITY_NO_INPUT",
     "COMITY_OUTPUT",
     "COMITY_SANDBOX",
+    "COMITY_TENANT_KEY",
+    "COMITY_TENANT_KEY_NEXT",
     "LC_ALL",
     "NOTICE_MAILER",
     "NO_COLOR",
@@ -60,7 +63,10 @@ impl Sandbox {
         for name in CLEARED {
             command.env_remove(name);
         }
-        command.env("HOME", self.folder.path()).env("LC_ALL", "C.UTF-8");
+        command
+            .env("HOME", self.folder.path())
+            .env("XDG_DATA_HOME", comity_testkit::keys::data_home())
+            .env("LC_ALL", "C.UTF-8");
         command
     }
 

@@ -5,7 +5,8 @@ use comity_core::{
     Spawn, Step, StepId, StepKind, Tenant, Timestamp, Unwatched,
 };
 use comity_govern::{Failure, Gate, Opening, Outcome, Output, Permit, Policy, Run, Scope, Settled, World};
-use comity_ledger::{Entry, EntryKind, RunStatus, account, seal, verify};
+use comity_ledger::keys::MemoryKeys;
+use comity_ledger::{Entry, EntryKind, RunStatus, Vault, account, bare, verify};
 use comity_store::{AccountCell, AccountId, Commit, Durability, Fence, Op, Options, Pump, Store};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -163,7 +164,10 @@ impl House {
             spawn: Arc::clone(&inbox) as Arc<dyn Spawn>,
             points,
         };
-        let gate = Gate::new(store.clone(), world);
+        let gate = Gate::new(
+            Vault::new(store.clone(), Arc::new(MemoryKeys::new(Arc::clone(&world.entropy)))),
+            world,
+        );
         let policy = RefCell::new(Policy { max_steps: 10_000, ..Policy::default() });
         Self { gate, store, hands, policy, inbox, folder, processes }
     }
@@ -194,6 +198,7 @@ impl House {
             source: b"flow".to_vec(),
             setup: b"{}".to_vec(),
             origin: None,
+            about: None,
         };
         self.wait(self.gate.open(opening)).unwrap()
     }
@@ -272,7 +277,7 @@ impl House {
     pub fn entries(&self, run: RunId) -> Vec<Entry> {
         let cell = self.wait(self.store.run(&Tenant::local(), run)).unwrap().unwrap();
         let mut entries = Vec::new();
-        self.wait(comity_ledger::read(&self.store, &cell, |record| {
+        self.wait(comity_ledger::read(self.gate.vault(), &cell, |record| {
             entries.push(record.entry);
             Ok(())
         }))
@@ -294,7 +299,7 @@ impl House {
             ensure(account::of_run(run), Amounts::ZERO),
             ensure(account::of_namespace(&who.tenant, &who.namespace), namespace),
             ensure(account::of_tenant(&who.tenant), tenant),
-            Op::Append(seal(entry, &[], &Counter(0.into()))),
+            Op::Append(bare(&entry)),
         ];
         let commit = Commit { tenant: who.tenant, run, fence: Fence::New, at, expect: Vec::new(), ops };
         self.wait(self.store.queue(commit)).unwrap();

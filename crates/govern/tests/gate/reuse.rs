@@ -25,7 +25,7 @@ fn origin(house: &House) -> RunId {
 /// Where step 0 of the run is recorded.
 fn recorded(house: &House, run: RunId) -> Recorded {
     let cell = house.wait(house.store.run(&house.person().tenant, run)).unwrap().unwrap();
-    let end = house.wait(read_one(&house.store, &cell, 2)).unwrap().unwrap();
+    let end = house.wait(read_one(house.gate.vault(), &cell, 2)).unwrap().unwrap();
     assert_eq!(end.entry.kind, EntryKind::Settled);
     Recorded { act: 1, end: 2, hash: end.hash, edited: None }
 }
@@ -39,6 +39,7 @@ fn fork(house: &House, from: RunId, recorded: &Recorded) -> Arc<Run> {
         source: Vec::new(),
         setup: Vec::new(),
         origin: Some(Origin { entry: recorded.hash, run: from, seq: recorded.end }),
+        about: None,
     };
     let run = house.wait(house.gate.open(opening)).unwrap();
     inherit(&run, from, recorded.clone());
@@ -186,7 +187,9 @@ fn forged(house: &House, run: &Run, forge: impl FnOnce(&mut Entry)) -> String {
         Entry::new(EntryKind::Reused, run.id(), who.tenant.clone(), who.namespace, "local:jo".into(), at);
     entry.step = Some(StepRef::of(&step, 0));
     forge(&mut entry);
-    let append = seal(entry, &[(Slot::Act, b"{}"), (Slot::Output, b"1")], &Counter(7.into()));
+    let cell = house.wait(house.store.run(&who.tenant, run.id())).unwrap().unwrap();
+    let pen = house.wait(house.gate.vault().open(&cell)).unwrap().pen().unwrap();
+    let append = seal(entry, &[(Slot::Act, b"{}"), (Slot::Output, b"1")], &pen, &Counter(7.into()));
     let (fence, expect) = (Fence::Anyone, Vec::new());
     let commit =
         Commit { tenant: who.tenant, run: run.id(), fence, at, expect, ops: vec![Op::Append(append)] };

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// Every kind of entry.
-pub const KINDS: [EntryKind; 21] = [
+pub const KINDS: [EntryKind; 22] = [
     EntryKind::Opened,
     EntryKind::Resumed,
     EntryKind::Admitted,
@@ -12,6 +12,7 @@ pub const KINDS: [EntryKind; 21] = [
     EntryKind::Rejected,
     EntryKind::Expired,
     EntryKind::Settled,
+    EntryKind::Reused,
     EntryKind::Failed,
     EntryKind::Cancelled,
     EntryKind::Unknown,

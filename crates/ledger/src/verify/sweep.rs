@@ -4,6 +4,7 @@
 //! is odd, be it a fault or merely unusual, is left to those who follow the chains one by one.
 
 use super::balance::Balances;
+use super::log::{LogReport, check};
 use super::walk::Walk;
 use super::{Report, Stop};
 use crate::payload::{self, Commitments, Slot};
@@ -28,7 +29,7 @@ pub async fn sweep(store: &Store) -> Result<Option<Report>, Error> {
 
 async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
     let (mut scan, mut sweep) = (Scan::default(), Sweep::new(store.counts_rows()));
-    let mut tenants: HashMap<Tenant, Balances> = HashMap::new();
+    let mut tenants: HashMap<Tenant, (Balances, LogReport)> = HashMap::new();
     loop {
         let page = store.scan(&mut scan, |row| sweep.take(row).is_some()).await?;
         if page == Page::Odd || (page == Page::Whole && !sweep.is_over()) {
@@ -37,7 +38,8 @@ async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
         for mut walk in sweep.ended.drain(..) {
             walk.follow_origins(store).await?;
             walk.finish(store).await?;
-            let balances = tenants.entry(walk.row.cell.tenant.clone()).or_default();
+            let (balances, log) = tenants.entry(walk.row.cell.tenant.clone()).or_default();
+            walk.tree.finish(&walk.row.cell, log)?;
             if balances.add(&walk.row, &walk.balance).is_err() {
                 return Ok(None);
             }
@@ -47,7 +49,10 @@ async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
         }
     }
     let mut report = sweep.report;
-    for (tenant, balances) in tenants {
+    for (tenant, (balances, mut log)) in tenants {
+        let leaves = log.leaves;
+        log.add(check(store, &tenant, leaves).await?);
+        report.log.add(log);
         let Ok(accounts) = balances.compare(store, &tenant).await? else { return Ok(None) };
         report.accounts += accounts;
     }
@@ -61,7 +66,7 @@ struct Sweep {
     /// The run of the last entry.
     last: Option<Last>,
     /// Runs all of whose entries came.
-    ended: Vec<Box<Walk>>,
+    ended: Vec<Walk>,
     report: Report,
     counted: bool,
 }
@@ -84,6 +89,10 @@ impl Sweep {
     fn take(&mut self, row: Scanned<'_>) -> Option<()> {
         match row {
             Scanned::Run(row) => self.run(row),
+            Scanned::Leaf(run, leaf) => {
+                self.open.get_mut(&run)?.tree.expect(leaf);
+                Some(())
+            }
             Scanned::Entry(run, row) => self.entry(run, row),
             Scanned::Payload(row) => self.payload(row),
         }
@@ -134,7 +143,7 @@ impl Sweep {
         }
         if last.walk.next == last.walk.row.cell.next_seq {
             self.report.runs += 1;
-            self.ended.push(last.walk);
+            self.ended.push(*last.walk);
         } else {
             self.open.insert(last.run, last.walk);
         }

@@ -1,6 +1,7 @@
 //! Follows one run's chain, and compares the run's views with what its entries say.
 
 use super::balance::RunBalance;
+use super::log::RunTree;
 use super::{Stop, fault};
 use crate::account;
 use crate::chain::link;
@@ -18,6 +19,8 @@ pub struct Walk {
     pub next: u64,
     /// Hash of the last of them.
     pub head: Digest,
+    /// The tree over their hashes.
+    pub tree: RunTree,
     /// What they add up to.
     pub balance: RunBalance,
     /// The last row number, where row numbers rise.
@@ -56,6 +59,7 @@ impl Walk {
     /// Before the first entry of the run. `counted` says that its entries have rising row numbers.
     pub fn new(row: RunRow, counted: bool) -> Self {
         Self {
+            tree: RunTree::new(row.id),
             row,
             next: 0,
             head: Digest::ZERO,
@@ -88,6 +92,7 @@ impl Walk {
         self.payloads(stored, &entry)?;
         self.meaning(&entry)?;
         self.descent(&entry)?;
+        self.tree.push(&self.head)?;
         self.advance(row);
         Ok(())
     }
@@ -99,6 +104,7 @@ impl Walk {
         self.columns(row, &entry).ok()?;
         self.meaning(&entry).ok()?;
         self.descent(&entry).ok()?;
+        self.tree.push(&self.head).ok()?;
         self.advance(row);
         Some(entry.payloads)
     }

@@ -2,7 +2,8 @@
 
 use comity_core::{Amounts, ApprovalId, Digest, Entropy, Namespace, ReasonCode, RunId, StepId, StepKind};
 use comity_core::{Tenant, Timestamp};
-use comity_ledger::{Entry, EntryKind, Report, RunStatus, Slot, StepRef, account, seal, verify};
+use comity_ledger::vault::{Class, RunKeys, subject::Subject};
+use comity_ledger::{Entry, EntryKind, Pen, Report, RunStatus, Slot, StepRef, account, seal, verify};
 use comity_store::{ApprovalState, Commit, Durability, Fence, Op, Options, Store};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -47,6 +48,7 @@ pub fn open(path: PathBuf) -> Store {
 struct Scribe<'s> {
     store: &'s Store,
     entropy: Counter,
+    pen: Pen,
     run: RunId,
     tenant: Tenant,
     namespace: Namespace,
@@ -90,7 +92,7 @@ impl Scribe<'_> {
 
     fn commit(&mut self, fence: Fence, entry: Entry, texts: &[(Slot, &[u8])], mut ops: Vec<Op>) {
         let at = ops.iter().position(|op| !matches!(op, Op::OpenRun { .. } | Op::EnsureAccount { .. }));
-        ops.insert(at.unwrap_or(ops.len()), Op::Append(seal(entry, texts, &self.entropy)));
+        ops.insert(at.unwrap_or(ops.len()), Op::Append(seal(entry, texts, &self.pen, &self.entropy)));
         let at = Timestamp::from_millis(self.at);
         let commit = Commit { tenant: self.tenant.clone(), run: self.run, fence, at, expect: vec![], ops };
         wait(self.store.queue(commit)).unwrap();
@@ -196,7 +198,9 @@ fn template() -> &'static [u8] {
         for (run, tenant, namespace) in runs {
             let (tenant, namespace) = (tenant.clone(), namespace.clone());
             let entropy = Counter(run.bytes()[0].into());
-            scribes.push(Scribe { store: &store, entropy, run, tenant, namespace, epoch: 1, at: 1_000 });
+            let subjects = [Class::Content, Class::Structure].map(|class| Subject::random(class, &entropy));
+            let pen = RunKeys::new(subjects.into()).pen().unwrap();
+            scribes.push(Scribe { store: &store, entropy, pen, run, tenant, namespace, epoch: 1, at: 1_000 });
         }
         // Half by half, so that the rows of different runs lie among each other.
         scribes.iter_mut().for_each(Scribe::first_half);

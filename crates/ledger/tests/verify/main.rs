@@ -12,6 +12,7 @@
 mod chain;
 mod columns;
 mod fixture;
+mod index;
 mod parse;
 mod views;
 

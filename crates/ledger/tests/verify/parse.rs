@@ -2,7 +2,7 @@
 
 use crate::fixture::entry;
 use crate::{Copy, OLDEST};
-use comity_ledger::{Entry, Record};
+use comity_ledger::{Entry, Record, RunKeys};
 use comity_store::{EntryRow, PayloadRow};
 use proptest::prelude::*;
 
@@ -75,11 +75,11 @@ proptest! {
             hash: vec![0; 32],
             payloads: vec![text.clone()],
         };
-        prop_assert!(Record::open(row(body.clone())).is_err());
-        let record = Record::open(row(bodies[pick.index(bodies.len())].clone())).unwrap();
+        prop_assert!(Record::open(row(body.clone()), &RunKeys::default()).is_err());
+        let record = Record::open(row(bodies[pick.index(bodies.len())].clone()), &RunKeys::default()).unwrap();
         for slot in comity_ledger::Slot::ALL {
             prop_assert!(record.text(slot).is_ok_and(|text| text.is_none()) || record.text(slot).is_err());
         }
-        let _ = comity_ledger::payload::decode(text);
+        let _ = comity_ledger::payload::decode(text, &RunKeys::default());
     }
 }

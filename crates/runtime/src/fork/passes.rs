@@ -119,7 +119,7 @@ impl Passes {
         }
         let Some(pass) = self.passes.get_mut(place) else { return Ok(()) };
         pass.last = record.seq;
-        if record.text(Slot::Act)?.is_some() {
+        if readable(record, Slot::Act)? {
             pass.act = Some(record.seq);
         }
         let kind = record.entry.kind;
@@ -127,7 +127,7 @@ impl Passes {
         pass.skipped = kind == EntryKind::Skipped;
         pass.end = match kind {
             EntryKind::Settled | EntryKind::Happened | EntryKind::Reused => {
-                let readable = record.text(Slot::Output)?.is_some();
+                let readable = readable(record, Slot::Output)?;
                 Some(End { seq: record.seq, hash: record.hash, contract: step.contract, readable })
             }
             // It is said of the account, after the step has ended.
@@ -148,6 +148,14 @@ impl Passes {
         if let (Some((.., harmful)), Some(harms)) = (self.nested.get_mut(place), harms(step, kind)) {
             *harmful = harms;
         }
+    }
+}
+
+/// Whether the entry has a text in this slot that was not erased.
+fn readable(record: &Record, slot: Slot) -> Result<bool, LedgerError> {
+    match record.text(slot) {
+        Err(LedgerError::Erased { .. }) => Ok(false),
+        text => Ok(text?.is_some()),
     }
 }
 

@@ -18,8 +18,13 @@ fn folder_of(store: &[u8; 16], variable: impl Fn(&str) -> Option<OsString>) -> R
         place: "the folder of this person".to_owned(),
         why: "neither XDG_DATA_HOME nor HOME names one; say where keys are kept with --keys".to_owned(),
     })?;
+    Ok(in_folder(&data.join("comity/keys"), store))
+}
+
+/// The folder of the store with this id, in one that is for several.
+pub fn in_folder(folder: &Path, store: &[u8; 16]) -> PathBuf {
     let id: String = store.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(data.join("comity/keys").join(id))
+    folder.join(id)
 }
 
 /// Errors if keys in `keys` would be copied along with the database: if that folder is the database's, or in it.

@@ -23,7 +23,7 @@ impl Runtime {
         let seq = decided(&step).ok_or_else(|| Error::NotReached { run: id, step: which.step.clone() })?;
         let pinned = self.pinned(id).await?;
         let mut moment = Moment::new(Arc::new(self.compile(&pinned.source)?), seq);
-        read(self.store(), &pinned.cell, |record| moment.add(&record)).await?;
+        read(self.vault(), &pinned.cell, |record| moment.add(&record)).await?;
         Ok(moment.tell(id, &step))
     }
 }

@@ -94,7 +94,7 @@ impl Runtime {
     ) -> Result<(), Error> {
         let mut walk =
             Walk { run, wanted, labels: HashMap::new(), shares: Shares::default(), seen: BTreeSet::new() };
-        read(self.store(), cell, |record| walk.add(&record, sums)).await?;
+        read(self.vault(), cell, |record| walk.add(&record, sums)).await?;
         sums.runs += u64::from(!walk.seen.is_empty());
         for key in walk.seen {
             sums.groups.entry(key).or_default().runs += 1;
@@ -171,7 +171,7 @@ impl Walk {
         if let Some(label) = self.labels.get(&step.id) {
             return Ok(label.root);
         }
-        let act = record.text(Slot::Act)?.and_then(|act| serde_json::from_slice::<Value>(&act).ok());
+        let act = record.value(Slot::Act)?;
         let text = |path: &str| act.as_ref().and_then(|act| act.pointer(path)).and_then(Value::as_str);
         let name: Arc<str> = text("/name").unwrap_or_default().into();
         let around = step.parent.and_then(|parent| self.labels.get(&parent));

@@ -38,7 +38,7 @@ impl Runtime {
     async fn compared(&self, id: RunId) -> Result<Compared, Error> {
         let view = self.view(id, &Depth::Everything).await?;
         let Pinned { cell, source, setup, .. } = self.pinned(id).await?;
-        let opened = read_one(self.store(), &cell, 0).await?;
+        let opened = read_one(self.vault(), &cell, 0).await?;
         let policy = opened.map(|opened| opened.words(Slot::Policy)).transpose()?.unwrap_or_default();
         let policy = serde_json::from_str::<Value>(&policy).map(|policy| pretty(&policy)).unwrap_or(policy);
         // Where programs start, and the trace it was called from, are of the machine and not of the workflow.

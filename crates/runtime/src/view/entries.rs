@@ -38,7 +38,7 @@ impl Runtime {
         let mut events = Events::new(Arc::new(self.compile(&source)?));
         let mut prev = Digest::ZERO;
         let mut found = rows.of.is_none();
-        read(self.store(), &cell, |record| {
+        read(self.vault(), &cell, |record| {
             let mut row = trace_row(&record, events.step_name(&record)?, prev)?;
             prev = record.hash;
             let about = rows
@@ -114,13 +114,16 @@ pub(crate) fn kind_word(kind: EntryKind) -> String {
 
 /// What the step was given, if the entry has it.
 pub(crate) fn given(record: &Record) -> Result<Option<Value>, LedgerError> {
-    let act = record.text(Slot::Act)?.and_then(|act| serde_json::from_slice::<Value>(&act).ok());
-    Ok(act.and_then(|mut act| act.get_mut("input").map(Value::take)))
+    let act = record.value(Slot::Act)?;
+    Ok(act.and_then(|mut act| match &act {
+        Value::String(_) => Some(act),
+        _ => act.get_mut("input").map(Value::take),
+    }))
 }
 
 /// What the step produced, if the entry has it.
 pub(crate) fn produced(record: &Record) -> Result<Option<Value>, LedgerError> {
-    Ok(record.text(Slot::Output)?.and_then(|output| serde_json::from_slice(&output).ok()))
+    record.value(Slot::Output)
 }
 
 fn payloads(record: &Record) -> BTreeMap<String, String> {

@@ -71,7 +71,7 @@ impl Runtime {
         }
         let bundle = self.bundle(&pinned.source, &pinned.setup)?;
         let mut gathering = Gathering::new(&bundle);
-        read(self.store(), &pinned.cell, |record| gathering.add(&record)).await?;
+        read(self.vault(), &pinned.cell, |record| gathering.add(&record)).await?;
         Ok(gathering.tell(id, &pinned, &bundle))
     }
 }

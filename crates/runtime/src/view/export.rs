@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use comity_api::{EXPORT_FORMAT, Export, ExportedEntry, ExportedPayload};
 use comity_core::RunId;
-use comity_ledger::{Error as LedgerError, Record, Slot};
+use comity_ledger::{Error as LedgerError, Record, RunKeys, Slot};
 use comity_store::{EntryRow, PayloadRow, RunCell};
 
 /// Entries that are read at a time.
@@ -33,6 +33,7 @@ impl Runtime {
 
     /// Up to where the run stood when its row was read: what is appended meanwhile is not in it.
     async fn exported(&self, run: RunId, cell: &RunCell, wanted: ExportWanted) -> Result<Export, Error> {
+        let keys = if wanted.texts { Some(self.vault().open(cell).await?) } else { None };
         let mut entries: Vec<ExportedEntry> = Vec::new();
         loop {
             let next = entries.len() as u64;
@@ -46,7 +47,7 @@ impl Runtime {
                 return Err(LedgerError::BadEntry { seq: next, why: "it is missing".to_owned() }.into());
             }
             for row in rows {
-                entries.push(exported(row, wanted)?);
+                entries.push(exported(row, keys.as_ref())?);
             }
         }
         let (format, tenant) = (EXPORT_FORMAT.to_owned(), self.tenant().to_string());
@@ -65,16 +66,20 @@ fn bytes(export: &Export) -> Vec<u8> {
     serde_json_canonicalizer::to_vec(export).unwrap_or_default()
 }
 
-fn exported(row: EntryRow, wanted: ExportWanted) -> Result<ExportedEntry, LedgerError> {
+/// One entry; with its texts in the clear, as far as they are not erased, if there are keys to read them with.
+fn exported(row: EntryRow, keys: Option<&RunKeys>) -> Result<ExportedEntry, LedgerError> {
     let bad = |why: &str| LedgerError::BadEntry { seq: row.seq, why: why.to_owned() };
     let body = String::from_utf8(row.body.to_vec()).map_err(|_| bad("it is not text"))?;
     let hash = comity_core::Digest::from_slice(&row.hash).ok_or_else(|| bad("its hash is not 32 bytes"))?;
-    let record = wanted.texts.then(|| Record::open(row.clone())).transpose()?;
+    let record = keys.map(|keys| Record::open(row.clone(), keys)).transpose()?;
     let payloads = row.payloads.iter().map(|payload| {
         let slot = Slot::ALL.into_iter().find(|slot| *slot as u8 == payload.slot);
         let slot = slot.ok_or_else(|| bad("it has a text that this build does not know"))?;
         let text = match &record {
-            Some(record) => record.text(slot)?.and_then(|text| String::from_utf8(text).ok()),
+            Some(record) => match record.text(slot) {
+                Err(LedgerError::Erased { .. }) => None,
+                text => text?.and_then(|text| String::from_utf8(text).ok()),
+            },
             None => None,
         };
         Ok(exported_payload(payload, slot, text))

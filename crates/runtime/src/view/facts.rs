@@ -15,8 +15,8 @@ impl Runtime {
     pub async fn facts(&self, id: RunId, which: &Which) -> Result<StepFacts, Error> {
         let (story, pinned) = self.story(id, Texts::Of(which.clone())).await?;
         let (cell, file) = (pinned.cell, pinned.setup.file);
-        let limits = read_one(self.store(), &cell, 0).await?;
-        let limits = limits.map(|opened| opened.text(Slot::Policy)).transpose()?.flatten();
+        let limits = read_one(self.vault(), &cell, 0).await?;
+        let limits = limits.map(|opened| opened.value(Slot::Policy)).transpose()?.flatten();
         let plan = self.compile(&self.pinned(id).await?.source)?;
         let steps = story.into_steps();
         let none = || Error::NoStep { run: id, step: which.step.clone() };
@@ -30,7 +30,7 @@ impl Runtime {
             run_id: id.to_string(),
             run_status: self.standing(&cell).0.word().to_owned(),
             file,
-            limits: limits.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default(),
+            limits: limits.and_then(|limits| serde_json::from_value(limits).ok()).unwrap_or_default(),
             causes: placed.map(|placed| causes(&plan, placed, &steps)).unwrap_or_default(),
             conditions: placed.map(|placed| conditions(&plan, placed)).unwrap_or_default(),
             waiting: steps.iter().filter(waits).map(|other| other.step.clone()).collect(),

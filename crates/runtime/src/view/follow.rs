@@ -6,7 +6,7 @@ use crate::pinned::Pinned;
 use crate::runtime::Runtime;
 use comity_api::Event;
 use comity_core::{Clock, RunId};
-use comity_ledger::{RunStatus, read_page};
+use comity_ledger::{RunKeys, RunStatus, read_page_with};
 use comity_store::RunCell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ impl Default for Patience {
 /// Reads a run's events on and on.
 struct Reader {
     events: Events,
+    keys: RunKeys,
     next: u64,
     /// Events of earlier entries were told before.
     from: u64,
@@ -62,7 +63,8 @@ impl Runtime {
     ) -> Result<RunStatus, Error> {
         let Pinned { mut cell, source, .. } = self.pinned(id).await?;
         let events = Events::new(Arc::new(self.compile(&source)?));
-        let mut reader = Reader { events, next: 0, from: from.map_or(0, |seq| seq.saturating_add(1)) };
+        let keys = self.vault().open(&cell).await?;
+        let mut reader = Reader { events, keys, next: 0, from: from.map_or(0, |seq| seq.saturating_add(1)) };
         let mut idle = 0;
         loop {
             let news = reader.next < cell.next_seq;
@@ -109,7 +111,7 @@ impl Reader {
     /// Hands on what the row says there is. False when nobody listens any more.
     async fn drain(&mut self, runtime: &Runtime, cell: &RunCell, out: &Sender<Event>) -> Result<bool, Error> {
         while self.next < cell.next_seq {
-            let page = read_page(runtime.store(), cell, self.next).await?;
+            let page = read_page_with(runtime.store(), cell, &self.keys, self.next).await?;
             let Some(last) = page.last() else { break };
             self.next = last.seq + 1;
             for record in &page {

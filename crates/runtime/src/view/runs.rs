@@ -5,7 +5,7 @@ use crate::kinds;
 use crate::runtime::Runtime;
 use comity_api::{RunSummary, usd};
 use comity_flow::compile;
-use comity_ledger::{Error as LedgerError, Record, RunStatus, Slot, account, read_one};
+use comity_ledger::{ERASED, Error as LedgerError, Record, RunStatus, Slot, account, read_one};
 use comity_store::RunRow;
 
 /// Runs that are looked at in one read.
@@ -51,7 +51,7 @@ impl Runtime {
         if !wanted.statuses.is_empty() && !wanted.statuses.contains(&status) {
             return Ok(None);
         }
-        let opened = read_one(self.store(), &row.cell, 0).await?;
+        let opened = read_one(self.vault(), &row.cell, 0).await?;
         let forked_from = opened.as_ref().and_then(|record| Some(record.entry.origin?.run.to_string()));
         let name = opened.map_or(Ok(String::new()), |record| name(&record))?;
         let part = wanted.name.as_ref().map(|part| part.to_lowercase());
@@ -78,6 +78,10 @@ impl Runtime {
 }
 
 fn name(opened: &Record) -> Result<String, LedgerError> {
-    let plan = compile(&opened.words(Slot::Source)?, &kinds());
+    let source = opened.words(Slot::Source)?;
+    if source == ERASED {
+        return Ok(source);
+    }
+    let plan = compile(&source, &kinds());
     Ok(plan.ok().and_then(|plan| plan.name().map(str::to_owned)).unwrap_or_default())
 }

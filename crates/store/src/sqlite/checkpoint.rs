@@ -1,6 +1,6 @@
 //! Moves the write-ahead log into the database file, on a thread and a connection of its own.
 
-use super::{Pump, Settings, fail};
+use super::{Access, Pump, Settings, fail};
 use crate::error::Error;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
@@ -79,7 +79,7 @@ impl Checkpointer {
         let patience = settings.patience;
         let mut backlog =
             Backlog { pages: Arc::clone(&pages), quiet: QUIET, patience, firm: FIRM, calls: None };
-        if settings.pump == Pump::Manual {
+        if settings.pump == Pump::Manual || settings.access == Access::Read {
             return Ok((backlog, None));
         }
         let count = move |_: &mut Wal, grown| {

@@ -31,6 +31,20 @@ pub fn bring_up(connection: &mut Connection, settings: &Settings) -> Result<(), 
     check(&recorded(connection).map_err(fail)?)
 }
 
+/// Refuses a database of an earlier build, which only reading cannot bring up to date.
+pub fn refuse_older(connection: &Connection, settings: &Settings) -> Result<(), Error> {
+    let found =
+        recorded(connection).map_err(|error| fail::explain(error, &settings.path, settings.patience))?;
+    if found.len() < MIGRATIONS.len() {
+        let why = format!(
+            "its schema is version {} of {SCHEMA}, and bringing it up to date needs to write: copy it first",
+            found.len()
+        );
+        return Err(Error::Open { path: settings.path.clone(), why });
+    }
+    check(&found)
+}
+
 fn apply_missing(connection: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
     let write = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     write.execute_batch(&format!(

@@ -4,6 +4,7 @@ use super::{Settings, fail, migrate};
 use crate::error::Error;
 use crate::store::Durability;
 use rusqlite::{Connection, OpenFlags, ffi};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,6 +33,62 @@ pub fn open(settings: &Settings) -> Result<Connection, Error> {
     set_up(&connection, settings).map_err(fail)?;
     migrate::bring_up(&mut connection, settings)?;
     Ok(connection)
+}
+
+/// Opens a file that cannot be written, and says whether it is frozen: without a log, so that nobody is
+/// writing to it. Makes nothing, neither the file nor anything beside it.
+pub fn open_to_read(settings: &Settings) -> Result<(Connection, bool), Error> {
+    let path = &settings.path;
+    let frozen = !has_log(path);
+    let refused = |error: rusqlite::Error| match error.sqlite_error().map(|inner| inner.extended_code & 0xff)
+    {
+        Some(ffi::SQLITE_CANTOPEN) if !frozen => {
+            Error::Open { path: path.clone(), why: NEEDS_INDEX.to_owned() }
+        }
+        _ => fail::explain(error, path, settings.patience),
+    };
+    let connection = connect_to_read(path, frozen).map_err(refused)?;
+    connection.busy_timeout(settings.patience).map_err(refused)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(refused)?;
+    migrate::refuse_foreign(&connection, settings)?;
+    migrate::refuse_older(&connection, settings)?;
+    set_up(&connection, settings).map_err(refused)?;
+    Ok((connection, frozen))
+}
+
+const NEEDS_INDEX: &str = "commits stand in its log `-wal`, which cannot be read without making a file beside it: \
+    copy both into a folder that can be written";
+
+/// Whether anything stands in the write-ahead log.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+/// A connection that only reads. `frozen` promises that nobody writes meanwhile: no lock is taken, and no log
+/// looked for.
+pub fn connect_to_read(path: &Path, frozen: bool) -> rusqlite::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    if !frozen {
+        return Connection::open_with_flags(path, flags);
+    }
+    Connection::open_with_flags(frozen_address(path), flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
+/// The file as SQLite's address of something that does not change (its page "Uniform Resource Identifiers").
+fn frozen_address(path: &Path) -> String {
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                address.push(char::from(*byte))
+            }
+            other => address.push_str(&format!("%{other:02x}")),
+        }
+    }
+    address + "?immutable=1"
 }
 
 /// A new folder survives a power cut only once the folder around it is synced.

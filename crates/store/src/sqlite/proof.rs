@@ -204,7 +204,7 @@ fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
 }
 
 /// Columns: place, run id, size, kind, root, frontier.
-fn leaf_row(row: &Row<'_>) -> rusqlite::Result<LeafRow> {
+pub(super) fn leaf_row(row: &Row<'_>) -> rusqlite::Result<LeafRow> {
     let run: Vec<u8> = row.get(1)?;
     Ok(LeafRow {
         position: loaded(row, 0)?,

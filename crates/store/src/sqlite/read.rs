@@ -1,13 +1,13 @@
 //! Reads: each names a tenant, touches an index, and returns at most a page.
 
 use super::codec::{self, account_cell, approval_cell, breaker_cell, loaded, parsed, run_cell, stored};
-use super::{Inner, Sqlite, fail};
+use super::{Inner, Sqlite, fail, open};
 use crate::cells::{BreakerCell, RunCell};
 use crate::commit::{AccountId, MAX_PAYLOADS};
 use crate::error::Error;
 use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
 use comity_core::{ApprovalId, RunId, Tenant};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Statement};
+use rusqlite::{Connection, OptionalExtension, Row, Statement};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,10 +72,7 @@ impl Inner {
     }
 
     fn reader(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_EXRESCODE;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = open::connect_to_read(&self.path, self.frozen)?;
         connection.busy_timeout(self.patience)?;
         connection.execute_batch("PRAGMA cache_size = -8000; PRAGMA trusted_schema = OFF;")?;
         Ok(connection)

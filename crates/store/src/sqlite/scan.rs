@@ -2,10 +2,11 @@
 
 use super::Sqlite;
 use super::codec::loaded;
+use super::proof::leaf_row;
 use super::read::run_row;
 use crate::commit::MAX_PAYLOADS;
 use crate::error::Error;
-use crate::scan::{EntryRef, Page, PayloadRef, SCAN_PAGE, Scan, Scanned};
+use crate::scan::{EntryRef, Page, PayloadRef, SCAN_LEAVES, SCAN_PAGE, Scan, Scanned};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Rows};
@@ -97,12 +98,33 @@ fn entry(
         )?;
         let Some(opened) = query.query_row([run], run_row).optional()? else { return Ok(false) };
         scan.runs += 1;
-        if !visit(Scanned::Run(opened)) {
+        if !visit(Scanned::Run(opened)) || !leaves_of(connection, run, visit)? {
             return Ok(false);
         }
     }
     let (tenant, body, hash) = (text(row, 2)?, bytes(row, 4)?, bytes(row, 5)?);
     Ok(visit(Scanned::Entry(run, EntryRef { id, tenant, seq: loaded(row, 3)?, body, hash })))
+}
+
+/// Visits the leaves of one run.
+fn leaves_of(
+    connection: &Connection,
+    run: i64,
+    visit: &mut impl FnMut(Scanned<'_>) -> bool,
+) -> rusqlite::Result<bool> {
+    let mut query = connection.prepare_cached(
+        "SELECT l.position, r.id, l.size, l.kind, l.root, l.frontier FROM leaves l JOIN runs r ON r.key = l.run
+         WHERE l.run = ?1 ORDER BY l.size LIMIT ?2",
+    )?;
+    let mut rows = query.query((run, SCAN_LEAVES as i64 + 1))?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        if !visit(Scanned::Leaf(run, leaf_row(row)?)) {
+            return Ok(false);
+        }
+    }
+    Ok(count <= SCAN_LEAVES)
 }
 
 /// Visits the payloads of one entry; no other may come before them.

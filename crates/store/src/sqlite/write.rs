@@ -28,7 +28,22 @@ pub struct Writer {
     committed: tokio::sync::watch::Sender<u64>,
     backlog: Backlog,
     broken: Broken,
+    /// What earlier batches loaded and left, as long as no other connection commits.
+    known: Known,
 }
+
+/// Rows as they stand in the database.
+#[derive(Default)]
+struct Known {
+    cells: Cells,
+    /// What SQLite called the database's state when they were loaded.
+    version: Option<i64>,
+    /// Number of the next entry.
+    next_entry: Option<i64>,
+}
+
+/// The most rows that are remembered from one batch to the next.
+const MOST_KNOWN: usize = 4_000;
 
 type Answer = Result<Receipt, CommitError>;
 
@@ -73,13 +88,20 @@ impl Writer {
             committed,
             backlog,
             broken: Broken::default(),
+            known: Known::default(),
         }
     }
 
     fn transact(&mut self, jobs: Vec<Commit>) -> rusqlite::Result<Vec<Answer>> {
         self.backlog.look();
         self.statement("BEGIN IMMEDIATE")?.execute([])?;
-        let mut cells = Cells::default();
+        // Kept only if this batch comes to its end: whatever fails leaves rows that are not in the database.
+        let Known { mut cells, version, mut next_entry } = std::mem::take(&mut self.known);
+        // Changes when another connection has committed, and is fixed for the length of a transaction.
+        let present = Some(self.statement("PRAGMA data_version")?.query_row([], first)?);
+        if version != present || cells.count() > MOST_KNOWN {
+            (cells, next_entry) = (Cells::default(), None);
+        }
         for job in &jobs {
             self.load(job, &mut cells)?;
         }
@@ -88,12 +110,14 @@ impl Writer {
             jobs.into_iter().map(|job| self.apply(job, &mut cells, &mut writes)).collect();
         if writes.is_empty() {
             self.statement("ROLLBACK")?.execute([])?;
+            self.known = Known { cells, version: present, next_entry };
             return Ok(answers);
         }
-        self.write(&writes, &mut cells)?;
+        self.write(&writes, &mut cells, &mut next_entry)?;
         self.points.reach(Point::BeforeCommit);
         self.statement("COMMIT")?.execute([])?;
         self.points.reach(Point::AfterCommit);
+        self.known = Known { cells, version: present, next_entry };
         self.committed.send_modify(|count| *count = count.wrapping_add(1));
         Ok(answers)
     }
@@ -185,10 +209,15 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&self, writes: &Writes, cells: &mut Cells) -> rusqlite::Result<()> {
+    fn write(
+        &self,
+        writes: &Writes,
+        cells: &mut Cells,
+        next_entry: &mut Option<i64>,
+    ) -> rusqlite::Result<()> {
         self.number_runs(writes, cells)?;
         let cells = &*cells;
-        self.write_entries(writes, cells)?;
+        self.write_entries(writes, cells, next_entry)?;
         for ((tenant, id), new) in &writes.runs {
             if let Some(Some(run)) = cells.runs.get(&(tenant.clone(), *id)) {
                 self.write_run(*id, run, *new)?;
@@ -228,15 +257,22 @@ impl Writer {
         Ok(())
     }
 
-    fn write_entries(&self, writes: &Writes, cells: &Cells) -> rusqlite::Result<()> {
+    fn write_entries(
+        &self,
+        writes: &Writes,
+        cells: &Cells,
+        next_entry: &mut Option<i64>,
+    ) -> rusqlite::Result<()> {
         if writes.entries.is_empty() {
             return Ok(());
         }
-        let mut id: i64 =
-            self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?;
+        let from: i64 = match *next_entry {
+            Some(next) => next,
+            None => self.statement("SELECT coalesce(max(id), 0) + 1 FROM entries")?.query_row([], first)?,
+        };
         let mut entry = self.statement("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         let mut payload = self.statement("INSERT INTO payloads VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-        for new in &writes.entries {
+        for (id, new) in (from..).zip(&writes.entries) {
             let tenant = new.tenant.as_str();
             let run = number_of(new.run, &new.tenant, cells);
             entry.execute((id, tenant, run, stored(new.seq), &new.body[..], &new.hash.0[..]))?;
@@ -248,7 +284,7 @@ impl Writer {
                 let subject = text.subject.as_ref().map(|subject| &subject.bytes()[..]);
                 payload.execute((row, tenant, text.codec, subject, &text.salt[..], &text.body[..]))?;
             }
-            id += 1;
+            *next_entry = id.checked_add(1);
         }
         Ok(())
     }

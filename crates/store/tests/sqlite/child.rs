@@ -78,6 +78,7 @@ fn plays_a_role() {
     let file = PathBuf::from(file);
     match role.to_str().unwrap() {
         "open" => files::tries_to_open(&file),
+        "read" => files::tries_to_read(&file),
         "race" => files::opens_on_the_word(&file),
         "die in a migration" => files::dies_in_a_migration(&file),
         "hold the lock" => busy::holds_the_lock(&file),

@@ -141,8 +141,23 @@ pub fn tries_to_open(file: &Path) {
     }
 }
 
+/// Reads without writing, and says how many entries there are, and what a commit is answered.
+pub fn tries_to_read(file: &Path) {
+    let store = match Store::open(Options { access: Access::Read, ..options(file) }) {
+        Ok(store) => store,
+        Err(error) => return say(&error.to_string()),
+    };
+    let entries = chain(&store, run_id(1)).len();
+    let snapshot = wait(store.snapshot()).unwrap();
+    assert_eq!(chain(&snapshot, run_id(1)).len(), entries);
+    assert_eq!(wait(store.integrity()).unwrap(), None);
+    let commit = wait(entry(&store, run_id(1), "more"));
+    let refused = matches!(commit, Err(CommitError::Failed(Error::ReadOnly { .. })));
+    say(&format!("{entries} entries, {}", if refused { "read-only" } else { "writable" }));
+}
+
 /// Tries to open as somebody whom permissions bind: root, who reads this, is not.
-fn as_nobody(folder: &Path, file: &Path) -> String {
+fn as_nobody(folder: &Path, role: &str, file: &Path) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     if rustix::process::geteuid().is_root() {
         let copy = folder.join("binary");
@@ -151,7 +166,7 @@ fn as_nobody(folder: &Path, file: &Path) -> String {
         command = Command::new(copy);
         command.uid(65_534).gid(65_534).current_dir("/");
     }
-    Other::start_with(command, "open", file).hear().unwrap()
+    Other::start_with(command, role, file).hear().unwrap()
 }
 
 #[test]
@@ -168,14 +183,69 @@ fn a_read_only_file_or_folder_is_named_at_opening() {
         }
         set(&path, file_mode);
         set(&inner, folder_mode);
-        let said = as_nobody(folder.path(), &path);
+        let said = as_nobody(folder.path(), "open", &path);
         assert!(said.contains("read-only"), "folder {folder_mode:o}, file {file_mode:o}: {said}");
     }
-    let said = as_nobody(folder.path(), &inner.join("new.db"));
+    let said = as_nobody(folder.path(), "open", &inner.join("new.db"));
     assert!(said.contains("read-only"), "a new file in a read-only folder: {said}");
     set(&inner, 0o777);
     set(&path, 0o666);
-    assert_eq!(as_nobody(folder.path(), &path), "opened");
+    assert_eq!(as_nobody(folder.path(), "open", &path), "opened");
+}
+
+#[test]
+fn what_may_not_be_written_is_read_and_nothing_is_made_beside_it() {
+    let folder = TempDir::new().unwrap();
+    let set = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    set(folder.path(), 0o755);
+    // A name that means something in an address.
+    let inner = folder.path().join("a b?c#d%41");
+    let path = inner.join("old.db");
+    let store = open(&path);
+    must(wait(store.queue(opening(run_id(1)))));
+    for body in ["a", "b", "c"] {
+        must(wait(entry(&store, run_id(1), body)));
+    }
+    // Copied while it is open: the entries are in the log still.
+    let live = folder.path().join("live");
+    fs::create_dir(&live).unwrap();
+    let copy = live.join("old.db");
+    for suffix in ["", "-wal", "-shm"] {
+        let name = format!("old.db{suffix}");
+        fs::copy(inner.join(&name), live.join(&name)).unwrap();
+        set(&live.join(&name), 0o444);
+    }
+    drop(store);
+    set(&path, 0o444);
+    for closed in [&inner, &live] {
+        set(closed, 0o555);
+    }
+    let listing = |folder: &Path| fs::read_dir(folder).unwrap().count();
+    let before = (listing(&inner), listing(&live));
+    assert_eq!(as_nobody(folder.path(), "read", &path), "3 entries, read-only");
+    assert_eq!(as_nobody(folder.path(), "read", &copy), "3 entries, read-only", "with its log");
+    assert_eq!((listing(&inner), listing(&live)), before, "nothing is made");
+    set(&live, 0o755);
+    fs::remove_file(live.join("old.db-shm")).unwrap();
+    set(&live, 0o555);
+    let said = as_nobody(folder.path(), "read", &copy);
+    assert!(said.contains("copy both"), "a log without its index is not passed over: {said}");
+    let said = as_nobody(folder.path(), "read", &inner.join("none.db"));
+    assert!(said.contains("none.db"), "{said}");
+    assert_eq!((listing(&inner), listing(&live)), (before.0, before.1 - 1), "nothing is made");
+    set(&live, 0o755);
+    set(&inner, 0o755);
+}
+
+#[test]
+fn a_database_of_the_first_build_is_not_only_read() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("first.db");
+    drop(open(&path));
+    let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    change("DELETE FROM migrations WHERE version > 1");
+    let error = Store::open(Options { access: Access::Read, ..options(&path) }).err().unwrap();
+    assert!(error.to_string().contains("version 1 of"), "{error}");
 }
 
 pub fn opens_on_the_word(file: &Path) {

@@ -17,7 +17,7 @@ mod upgrade;
 
 use comity_core::{Digest, Namespace, RunId, Tenant, Timestamp};
 use comity_store::{
-    Append, Commit, CommitError, EntryRow, Fence, Op, Options, Payload, Receipt, Store, Ticket,
+    Access, Append, Commit, CommitError, EntryRow, Fence, Op, Options, Payload, Receipt, Store, Ticket,
 };
 use std::future::Future;
 use std::path::Path;

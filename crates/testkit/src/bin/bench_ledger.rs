@@ -8,7 +8,8 @@ use comity_core::{
     Amounts, Digest, Entropy, Namespace, RunId, StepId, StepKind, Tenant, Timestamp, Unwatched,
 };
 use comity_govern::World;
-use comity_ledger::{CheckMark, Entry, EntryKind, RunStatus, Slot, StepRef, Verdict, seal};
+use comity_ledger::vault::{Class, RunKeys, subject::Subject};
+use comity_ledger::{CheckMark, Entry, EntryKind, Pen, RunStatus, Slot, StepRef, Verdict, seal};
 use comity_runtime::system_world;
 use comity_store::{Commit, Durability, Fence, Op, Options, Store};
 use rustix::time::{ClockId, clock_gettime};
@@ -36,6 +37,7 @@ fn open(place: &str, durability: Durability) -> Fallible<Store> {
 struct Caller {
     store: Store,
     entropy: Arc<dyn Entropy>,
+    pen: Pen,
     run: RunId,
     count: u32,
 }
@@ -49,7 +51,9 @@ impl Caller {
         world.entropy.fill(&mut random);
         let run = RunId::new(Timestamp::from_millis(1), random);
         let ops = vec![Op::OpenRun { namespace: Namespace::default_name(), owner: "bench".into() }];
-        let caller = Self { store, entropy: Arc::clone(&world.entropy), run, count: 0 };
+        let subject = Subject::random(Class::Content, &*world.entropy);
+        let pen = RunKeys::new(vec![subject]).pen().ok_or("a run without keys")?;
+        let caller = Self { store, entropy: Arc::clone(&world.entropy), pen, run, count: 0 };
         caller.commit(Fence::New, ops).await?;
         Ok(caller)
     }
@@ -64,7 +68,7 @@ impl Caller {
     /// Spells out, links and stores an entry like one that admits a step, and waits until it is durable.
     async fn append(&mut self) -> Fallible<usize> {
         self.count += 1;
-        let append = seal(entry(self.run, self.count), &[(Slot::Act, TEXT)], &*self.entropy);
+        let append = seal(entry(self.run, self.count), &[(Slot::Act, TEXT)], &self.pen, &*self.entropy);
         let length = append.body.len() + TEXT.len();
         self.commit(Fence::Epoch(1), vec![Op::Append(append)]).await?;
         Ok(length)

@@ -47,7 +47,12 @@ impl Points for Marks {
 }
 
 fn open(database: &Path, durability: Durability, points: Arc<dyn Points>) -> Fallible<Arc<Runtime>> {
-    Ok(Arc::new(Runtime::open(Settings::local(database, durability, system_world(points)))?))
+    Ok(Arc::new(Runtime::open(Settings::local(
+        database,
+        durability,
+        system_world(points),
+        comity_testkit::keys::place(),
+    ))?))
 }
 
 async fn run(runtime: &Runtime, flow: &str) -> Fallible<Finished> {
@@ -59,6 +64,7 @@ async fn run(runtime: &Runtime, flow: &str) -> Fallible<Finished> {
         task: flows::payload(),
         read: comity_runtime::no_files(),
         trace: None,
+        about: None,
     };
     let finished = runtime.start(request, Hooks::default()).await?;
     if finished.status != RunStatus::Completed {

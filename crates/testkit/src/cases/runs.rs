@@ -218,7 +218,8 @@ fn play(case: &Case, routes: &[(&str, &str)]) -> Result<Went, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     threads.map_err(|error| error.to_string())?.block_on(async {
         let world = system_world(Arc::new(Unwatched));
-        let settings = Settings::local(folder.path().join("cases.db"), Durability::Process, world);
+        let settings =
+            Settings::local(folder.path().join("cases.db"), Durability::Process, world, crate::keys::place());
         let runtime = Runtime::open(settings).map_err(|error| error.to_string())?;
         let request = Request {
             source: file(&case.input, routes),
@@ -227,6 +228,7 @@ fn play(case: &Case, routes: &[(&str, &str)]) -> Result<Went, String> {
             task: case.input["task"].as_str().unwrap_or_default().to_owned(),
             read: no_files(),
             trace: None,
+            about: None,
         };
         let text = |error: comity_runtime::Error| error.to_string();
         let finished = runtime.start(request, Hooks::default()).await.map_err(text)?;

@@ -9,8 +9,12 @@ use crate::sim::world::world;
 use comity_api::Event;
 use comity_core::{Namespace, Principal, RunId, Tenant};
 use comity_govern::planted::{Defect, plant};
+use comity_ledger::keys::MemoryKeys;
 use comity_ledger::{EntryKind, Slot, read};
-use comity_runtime::{Answer, Durability, Error, Hooks, Pump, Request, Ruling, RunStatus, Runtime, Settings};
+use comity_runtime::keys::KeyPlace;
+use comity_runtime::{
+    Access, Answer, Durability, Error, Hooks, Pump, Request, Ruling, RunStatus, Runtime, Settings,
+};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -145,6 +149,8 @@ struct Play<'f> {
     random: Random,
     seed: u64,
     folder: &'f Path,
+    /// What every process of the play finds in the same place.
+    keys: MemoryKeys,
     flow: Flow,
     oracle: RefCell<Oracle>,
     outcome: Outcome,
@@ -162,6 +168,9 @@ impl<'f> Play<'f> {
             random,
             seed,
             folder,
+            keys: MemoryKeys::new(
+                world(&Arc::new(Timers::at(Duration::ZERO)), &Inbox::default(), seed << 8).entropy,
+            ),
             oracle: RefCell::default(),
             flow,
             outcome: Outcome::default(),
@@ -201,12 +210,14 @@ impl<'f> Play<'f> {
         let (timers, inbox) = (Arc::new(Timers::at(self.time)), Inbox::default());
         let principal = Principal::local_person("sim", Tenant::local(), Namespace::default_name());
         let settings = Settings {
+            access: Access::Write,
             database: self.folder.join("sim.db"),
             durability: Durability::Process,
             principal,
             world: world(&timers, &inbox, self.seed << 8 | self.streams),
             pump: Pump::Manual,
             adapters: probe::KINDS,
+            keys: KeyPlace::Given(Arc::new(self.keys.clone())),
         };
         let runtime = Arc::new(Runtime::open(settings).map_err(|error| error.to_string())?);
         probe::lend(Some(runtime.gate().clone()));
@@ -222,6 +233,7 @@ impl<'f> Play<'f> {
             task: "simulate".to_owned(),
             read: Arc::new(move |path| files.get(path).cloned().ok_or_else(|| "no such file".to_owned())),
             trace: None,
+            about: None,
         };
         let yes = !self.random.one_in(4);
         let main = Box::pin(async move {
@@ -388,7 +400,7 @@ async fn happened(runtime: &Runtime, run: RunId, name: &str) -> Result<bool, Err
     let store = runtime.store();
     let Some(cell) = store.run(runtime.tenant(), run).await? else { return Ok(false) };
     let (mut names, mut asked) = (HashMap::new(), None);
-    read(store, &cell, |record| {
+    read(runtime.vault(), &cell, |record| {
         let Some(step) = &record.entry.step else { return Ok(()) };
         if let Some(act) = record.text(Slot::Act)? {
             let act: serde_json::Value = serde_json::from_slice(&act).unwrap_or_default();

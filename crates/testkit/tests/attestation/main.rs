@@ -48,7 +48,12 @@ struct House {
 impl House {
     fn open(&self) -> Runtime {
         let database = self.folder.path().join("c.db");
-        let settings = Settings::local(database, Durability::Process, system_world(Arc::new(Unwatched)));
+        let settings = Settings::local(
+            database,
+            Durability::Process,
+            system_world(Arc::new(Unwatched)),
+            comity_testkit::keys::place(),
+        );
         Runtime::open(settings).unwrap()
     }
 
@@ -73,6 +78,7 @@ fn attested() -> (House, Attestation) {
             task: "a task that is nobody's business".to_owned(),
             read: no_files(),
             trace: None,
+            about: None,
         };
         let run = runtime.start(request, Hooks::default()).await.unwrap().run;
         let first = runtime.attestation(run).await.unwrap();

@@ -107,7 +107,12 @@ impl House {
 
     pub(crate) fn open(&self) -> Runtime {
         let world = system_world(Arc::new(Unwatched));
-        let mut settings = Settings::local(self.folder.path().join("c.db"), Durability::Process, world);
+        let mut settings = Settings::local(
+            self.folder.path().join("c.db"),
+            Durability::Process,
+            world,
+            comity_testkit::keys::place(),
+        );
         let kinds = ADAPTERS.iter().copied().chain([SAY]).collect::<Vec<_>>();
         settings.adapters = Box::leak(kinds.into_boxed_slice());
         Runtime::open(settings).unwrap()
@@ -124,6 +129,7 @@ impl House {
             task,
             read,
             trace: None,
+            about: None,
         }
     }
 

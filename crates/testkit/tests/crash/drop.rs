@@ -194,6 +194,7 @@ impl Place {
             task,
             read: comity_runtime::no_files(),
             trace: None,
+            about: None,
         }
     }
 
@@ -201,7 +202,8 @@ impl Place {
         let tasks = Tasks::default();
         let mut world = system_world(Arc::new(Unwatched));
         world.spawn = Arc::new(tasks.clone());
-        let settings = Settings::local(self.database(), Durability::Process, world);
+        let settings =
+            Settings::local(self.database(), Durability::Process, world, comity_testkit::keys::place());
         (Runtime::open(settings).unwrap(), tasks)
     }
 

@@ -7,6 +7,7 @@
 
 mod control;
 mod drop;
+mod fork;
 mod kill;
 mod oracle;
 mod sandbox;

@@ -142,7 +142,9 @@ pub fn expected_cost(facts: &[Fact], tallies: &BTreeMap<String, Tally>) -> u64 {
 /// Nothing is held any more, and the runs, their namespace and their tenant each say what was spent.
 pub async fn check_balances(database: &Path, cost: u64, steps: u64) {
     let world = system_world(Arc::new(comity_core::Unwatched));
-    let runtime = Runtime::open(Settings::local(database, Durability::Process, world)).unwrap();
+    let runtime =
+        Runtime::open(Settings::local(database, Durability::Process, world, comity_testkit::keys::place()))
+            .unwrap();
     let (store, tenant) = (runtime.store(), runtime.tenant());
     let roofs = [account::of_tenant(tenant), account::of_namespace(tenant, &Namespace::default_name())];
     let (mut runs, mut found) = ((0, 0), 0);
@@ -163,7 +165,9 @@ pub async fn check_balances(database: &Path, cost: u64, steps: u64) {
 /// its tenant spent.
 pub async fn last_report(database: &Path) -> RunReport {
     let world = system_world(Arc::new(comity_core::Unwatched));
-    let runtime = Runtime::open(Settings::local(database, Durability::Process, world)).unwrap();
+    let runtime =
+        Runtime::open(Settings::local(database, Durability::Process, world, comity_testkit::keys::place()))
+            .unwrap();
     let rows = runtime.store().accounts(runtime.tenant(), None).await.unwrap();
     let spent = rows.first().unwrap().cell.spent;
     for row in &rows {

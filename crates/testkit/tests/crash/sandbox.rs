@@ -133,6 +133,7 @@ impl Sandbox {
         {
             command.env_remove(name);
         }
+        command.env("XDG_DATA_HOME", comity_testkit::keys::data_home());
         command
     }
 

@@ -6,8 +6,9 @@ use comity_ledger::log::note::Note;
 use comity_runtime::{Error, Runtime, Settings, Witness, Witnessed, system_world};
 use comity_store::{Anchor, Commit, Durability, Fence, NewLeaf, Op};
 use comity_testkit::grown::Grown;
+use comity_testkit::keys::{data_home, place};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 const FLOW: &str =
@@ -24,8 +25,9 @@ impl House {
         command
             .args(["run", "flow.yaml", "--db", "a.db"])
             .current_dir(folder.path())
-            .env("HOME", folder.path());
-        assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+            .env("XDG_DATA_HOME", data_home());
+        let ended = command.output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         Self(folder)
     }
 
@@ -38,7 +40,8 @@ impl House {
 }
 
 fn open(database: &Path) -> Runtime {
-    Runtime::open(Settings::local(database, Durability::Process, system_world(Arc::new(Unwatched)))).unwrap()
+    let world = system_world(Arc::new(Unwatched));
+    Runtime::open(Settings::local(database, Durability::Process, world, place())).unwrap()
 }
 
 async fn only_run(runtime: &Runtime) -> (RunId, u64) {

@@ -2,7 +2,7 @@
 
 use super::text;
 use crate::sandbox::Sandbox;
-use comity_api::{Event, EventKind};
+use comity_api::{Event, EventKind, Origin};
 use comity_cli::Exit;
 use comity_core::ReasonCode;
 
@@ -71,6 +71,7 @@ fn every_field_of_an_event_is_listed() {
         approval: text(),
         cost_usd: Some(1.0),
         duration_ms: Some(1),
+        origin: Some(Origin { run_id: "x".into(), seq: 1, hash: "x".into(), edited_by: None }),
         status: text(),
         output: Some(serde_json::Value::from(1)),
         ..Event::bare(EventKind::StepSettled, "a")

@@ -48,6 +48,7 @@ fn entries() -> impl Strategy<Value = Entry> {
             entry.step = entry.step.filter(|_| keeps(10));
             entry.usage = entry.usage.filter(|_| keeps(11));
             entry.used = entry.used.filter(|_| keeps(12));
+            entry.origin = entry.origin.filter(|_| keeps(19));
             entry.payloads = Commitments::default();
             for (place, slot) in
                 Slot::ALL.into_iter().enumerate().filter(|(place, _)| keeps(13 + *place as u32))

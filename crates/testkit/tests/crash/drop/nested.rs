@@ -68,7 +68,12 @@ impl Place {
         let tasks = Tasks::default();
         let mut world = system_world(Arc::new(Unwatched));
         world.spawn = Arc::new(tasks.clone());
-        let settings = Settings::local(self.0.path().join("comity.db"), Durability::Process, world);
+        let settings = Settings::local(
+            self.0.path().join("comity.db"),
+            Durability::Process,
+            world,
+            comity_testkit::keys::place(),
+        );
         (Runtime::open(settings).unwrap(), tasks)
     }
 
@@ -83,6 +88,7 @@ impl Place {
                 std::fs::read_to_string(folder.join(path)).map_err(|error| error.to_string())
             }),
             trace: None,
+            about: None,
         }
     }
 

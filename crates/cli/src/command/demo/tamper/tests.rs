@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 fn open(path: &Path) -> Runtime {
     let world = system_world(Arc::new(Unwatched));
-    Runtime::open(Settings::local(path, Durability::Process, world)).unwrap()
+    Runtime::open(Settings::local(path, Durability::Process, world, comity_testkit::keys::place())).unwrap()
 }
 
 /// The bytes of a part that are changed: the first, the last, and some between.
