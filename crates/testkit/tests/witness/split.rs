@@ -26,7 +26,7 @@ impl House {
         command
             .args(["run", "flow.yaml", "--db", "a.db"])
             .current_dir(folder.path())
-            .env("HOME", folder.path());
+            .env("XDG_DATA_HOME", comity_testkit::keys::data_home());
         assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
         Self(folder)
     }
