@@ -114,8 +114,18 @@ pub enum Command {
     Archive(command::archive::Archive),
     /// Sign a statement about a run: what it was made of, and what came of it
     Attest(command::attest::Attest),
+    /// Sign a checkpoint over everything that is recorded
+    Checkpoint(command::checkpoint::Checkpoint),
+    /// Prove that an entry was recorded, or that the log only grew
+    Prove(command::prove::Prove),
     /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
+    /// Erase texts of runs for good
+    Erase(command::erase::Erase),
+    /// Erase what went into runs and came out of them; workflow and policy stay
+    Anonymize(command::erase::Anonymize),
+    /// Keep texts from being erased
+    Hold(command::hold::Hold),
     /// Look after the ledger as a whole
     Ledger(command::ledger::Ledger),
     /// Sign that logs of others only grew
@@ -153,6 +163,9 @@ pub struct Run {
     /// A file that says what the run is about; `-` reads stdin
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
     pub task_file: Option<PathBuf>,
+    /// Whom the run's texts are about: `comity erase --subject` finds them by this name
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
     /// End with 0 instead of 8 when the run waits for a person
     #[arg(long)]
     pub exit_zero_on_pause: bool,
@@ -211,12 +224,21 @@ pub struct Approve {
 /// Recompute the ledger, or check a file that came out of it.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Only this run; or a file that `comity export` or `comity attest` wrote
+    /// Only this run; or a file that `export`, `attest`, `prove` or `checkpoint` wrote
     #[arg(value_name = "RUN|FILE")]
     pub what: Option<Verified>,
-    /// The public key a signed statement is checked by; this database's own if none is named
+    /// The public key that the file is checked by; the one first seen here if none is named
     #[arg(long, value_name = "KEY", requires = "what")]
     pub key: Option<Verifier>,
+    /// A witness that has to have signed the checkpoint, by its public key
+    #[arg(long, value_name = "KEY")]
+    pub witness: Vec<Verifier>,
+    /// A checkpoint kept elsewhere, which the file has to lead to
+    #[arg(long, value_name = "CHECKPOINT", requires = "what")]
+    pub consistent_with: Option<PathBuf>,
+    /// A checkpoint kept elsewhere, which the ledger has to go on from
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "what")]
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// What is verified, if not everything.

@@ -3,6 +3,7 @@
 mod approve;
 pub mod archive;
 pub mod attest;
+pub mod checkpoint;
 pub mod completions;
 pub mod config;
 pub mod costs;
@@ -10,14 +11,17 @@ pub mod demo;
 pub mod describe;
 pub mod diff;
 pub mod doctor;
+pub mod erase;
 pub mod explain;
 pub mod export;
 mod fmt;
 pub mod forecast;
 pub mod fork;
+pub mod hold;
 pub mod init;
 pub mod ledger;
 pub mod man;
+pub mod prove;
 pub mod replay;
 mod resume;
 mod run;
@@ -54,6 +58,11 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Export(args) => export::perform(context, &args),
         Command::Attest(args) => attest::perform(context, &args),
         Command::Archive(args) => archive::perform(context, &args),
+        Command::Checkpoint(args) => checkpoint::perform(context, &args),
+        Command::Prove(args) => prove::perform(context, &args),
+        Command::Erase(args) => erase::erase(context, &args),
+        Command::Anonymize(args) => erase::anonymize(context, &args),
+        Command::Hold(args) => hold::perform(context, &args),
         Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Witness(args) => witness::perform(context, &args),

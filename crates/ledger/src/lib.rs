@@ -6,6 +6,7 @@
 //! Start with [`entry`] (what a row says), then [`seal`] (how it is written) and [`verify`] (how it is checked).
 
 pub mod account;
+pub mod book;
 pub mod chain;
 pub mod dsse;
 pub mod entry;
@@ -26,4 +27,4 @@ pub use payload::Slot;
 pub use record::{Record, read, read_one, read_one_with, read_page, read_page_with};
 pub use seal::{bare, seal};
 pub use vault::{ERASED, Pen, RunKeys, Vault};
-pub use verify::{Fault, Report, verify};
+pub use verify::{Fault, LogReport, Report, held_against, verify};
