@@ -15,7 +15,7 @@
 mod forge;
 mod place;
 #[path = "../../src/postgres.rs"]
-#[expect(dead_code, reason = "shared by tests, of which each uses a part")]
+#[expect(clippy::expect_used, dead_code, reason = "shared by tests, of which each uses a part")]
 mod postgres_server;
 
 use comity_core::{RunId, Tenant, Unwatched};
