@@ -162,19 +162,19 @@ const MEND: &str = "mend the file; `comity validate FILE` checks it without runn
 
 fn of_runtime(error: &RuntimeError) -> Meaning {
     match error {
-        RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
-        RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
-        RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
-        RuntimeError::Agent { .. } => means(Exit::InvalidFile, "CM0207", MEND),
-        RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Invalid(_) | RuntimeError::InvalidInner { .. } => {
+            means(Exit::InvalidFile, "CM0201", MEND)
+        }
+        RuntimeError::Adapter { .. } | RuntimeError::Agent { .. } | RuntimeError::Tool { .. } => {
+            means(Exit::InvalidFile, "CM0207", MEND)
+        }
         RuntimeError::Forecast { .. } => means(
             Exit::Budget,
             "CM0284",
             "`comity forecast FLOW` shows where it comes from; raise `max_forecast_usd`, or lower prices, tries \
              and passes",
         ),
-        RuntimeError::TooMany { .. } => means(Exit::InvalidFile, "CM0208", MEND),
-        RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
+        RuntimeError::TooMany { .. } | RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
         RuntimeError::Archive(error) => of_archive(error),
@@ -206,14 +206,8 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
-        RuntimeError::NoEntry { .. } => {
-            means(Exit::Failed, "CM0321", "`comity trace RUN --entries` lists its entries")
-        }
-        RuntimeError::OtherKey { .. } => means(
-            Exit::Auth,
-            "CM0275",
-            "find out who changed the key; until then believe what the first one signed",
-        ),
+        RuntimeError::NoEntry { .. } => means(Exit::Failed, "CM0321", ENTRIES),
+        RuntimeError::OtherKey { .. } => means(Exit::Auth, "CM0275", OTHER_KEY),
         RuntimeError::NotReached { .. } => means(
             Exit::Failed,
             "CM0282",
@@ -389,6 +383,10 @@ fn of_keys(error: &KeyFault) -> Meaning {
         }
     }
 }
+
+const OTHER_KEY: &str = "find out who changed the key; until then believe what the first one signed";
+
+const ENTRIES: &str = "`comity trace RUN --entries` lists its entries";
 
 const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names the first bad entry";
 
