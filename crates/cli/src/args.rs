@@ -120,6 +120,12 @@ pub enum Command {
     Prove(command::prove::Prove),
     /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
+    /// Erase texts of runs for good
+    Erase(command::erase::Erase),
+    /// Erase what went into runs and came out of them; workflow and policy stay
+    Anonymize(command::erase::Anonymize),
+    /// Keep texts from being erased
+    Hold(command::hold::Hold),
     /// Look after the ledger as a whole
     Ledger(command::ledger::Ledger),
     /// Sign that logs of others only grew
@@ -157,6 +163,9 @@ pub struct Run {
     /// A file that says what the run is about; `-` reads stdin
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
     pub task_file: Option<PathBuf>,
+    /// Whom the run's texts are about: `comity erase --subject` finds them by this name
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
     /// End with 0 instead of 8 when the run waits for a person
     #[arg(long)]
     pub exit_zero_on_pause: bool,

@@ -11,11 +11,13 @@ pub mod demo;
 pub mod describe;
 pub mod diff;
 pub mod doctor;
+pub mod erase;
 pub mod explain;
 pub mod export;
 mod fmt;
 pub mod forecast;
 pub mod fork;
+pub mod hold;
 pub mod init;
 pub mod ledger;
 pub mod man;
@@ -58,6 +60,9 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Archive(args) => archive::perform(context, &args),
         Command::Checkpoint(args) => checkpoint::perform(context, &args),
         Command::Prove(args) => prove::perform(context, &args),
+        Command::Erase(args) => erase::erase(context, &args),
+        Command::Anonymize(args) => erase::anonymize(context, &args),
+        Command::Hold(args) => hold::perform(context, &args),
         Command::Ledger(args) => ledger::perform(context, &args),
         Command::Verify(args) => verify::perform(context, &args),
         Command::Witness(args) => witness::perform(context, &args),

@@ -256,6 +256,24 @@ fn of_gate(error: &GateError) -> Meaning {
         GateError::Store(error) => of_store(error),
         GateError::Ledger(error) => of_ledger(error),
         GateError::Erased(_) => means(Exit::Failed, "CM0304", ERASED),
+        GateError::OnHold { .. } => means(
+            Exit::Denied,
+            "CM0305",
+            "`comity hold list` shows the holds; `comity hold lift N` lifts one",
+        ),
+        GateError::NoHold(_) => means(Exit::Failed, "CM0306", "`comity hold list` shows the holds"),
+        GateError::Erasing { .. } => {
+            means(Exit::Failed, "CM0307", "wait for it to end, then give the command again")
+        }
+        GateError::Alive { .. } => {
+            means(Exit::Failed, "CM0308", "end that process, or wait for it; then give the command again")
+        }
+        GateError::NothingToErase | GateError::TheBook => {
+            means(Exit::Failed, "CM0309", "`comity runs` lists the runs")
+        }
+        GateError::TooMuch { .. } => {
+            means(Exit::Failed, "CM0316", "erase part of it first: a run, or a subject")
+        }
         GateError::NoRun(_) => means(
             Exit::Failed,
             "CM0230",

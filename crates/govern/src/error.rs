@@ -31,6 +31,43 @@ pub enum Error {
     /// The texts of the run were erased: there is nothing to go on from.
     #[error("the texts of run `{0}` were erased: it cannot be gone on with")]
     Erased(RunId),
+    /// A legal hold keeps what should be erased.
+    #[error("{hold} keeps it from being erased")]
+    OnHold {
+        /// The hold, in words.
+        hold: String,
+    },
+    /// There is no such legal hold.
+    #[error("there is no legal hold {0}")]
+    NoHold(u64),
+    /// Another process writes into the tenant's book.
+    #[error("process `{owner}` is erasing, or has just changed what may be erased")]
+    Erasing {
+        /// Its name.
+        owner: String,
+    },
+    /// A live process works on what should be erased.
+    #[error("run `{run}` is being worked on by process `{owner}`: what is alive is not erased")]
+    Alive {
+        /// The run.
+        run: RunId,
+        /// The process.
+        owner: String,
+    },
+    /// Nothing that is not erased already.
+    #[error("there is nothing to erase: no run is meant, or all of it is erased already")]
+    NothingToErase,
+    /// More than one erasure takes on.
+    #[error("{keys} keys would go, and one erasure takes {most} at most")]
+    TooMuch {
+        /// How many.
+        keys: usize,
+        /// The most.
+        most: usize,
+    },
+    /// The book itself is not erased.
+    #[error("this run is the tenant's book, which says what was erased: it is not erased itself")]
+    TheBook,
     /// There is no such run.
     #[error("there is no run `{0}`")]
     NoRun(RunId),

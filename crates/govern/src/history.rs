@@ -222,6 +222,14 @@ impl History {
             | EntryKind::Scheduled
             | EntryKind::Paused
             | EntryKind::Closed => past.state,
+            // What a book says is of no step.
+            EntryKind::HoldPlaced
+            | EntryKind::HoldLifted
+            | EntryKind::RetentionSet
+            | EntryKind::Erasing
+            | EntryKind::Erased
+            | EntryKind::Anonymized
+            | EntryKind::Collected => past.state,
         };
         if entry.kind == EntryKind::Failed && step.kind.is_container() {
             self.end_waits_in(step.id);

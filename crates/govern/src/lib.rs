@@ -7,6 +7,7 @@
 mod admit;
 mod anchor;
 mod approval;
+pub mod book;
 mod breaker;
 pub mod check;
 mod cosign;

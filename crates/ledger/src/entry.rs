@@ -65,6 +65,44 @@ pub enum EntryKind {
     Paused,
     /// The run has ended.
     Closed,
+    /// A legal hold: what it names is not erased.
+    HoldPlaced,
+    /// A legal hold does not count any more.
+    HoldLifted,
+    /// For how long texts of runs that have ended are kept.
+    RetentionSet,
+    /// An erasure begins; whatever happens, it will be finished.
+    Erasing,
+    /// An erasure has ended: keys of runs are gone, with every text under them.
+    Erased,
+    /// An erasure has ended that left workflows and policies.
+    Anonymized,
+    /// An erasure has ended of what was kept long enough.
+    Collected,
+}
+
+impl EntryKind {
+    /// Whether it stands in a tenant's book, and nowhere else.
+    pub const fn is_of_book(self) -> bool {
+        matches!(
+            self,
+            Self::HoldPlaced
+                | Self::HoldLifted
+                | Self::RetentionSet
+                | Self::Erasing
+                | Self::Erased
+                | Self::Anonymized
+                | Self::Collected
+        )
+    }
+
+    /// Whether whoever appends it becomes the run's owner: its epoch is raised.
+    pub const fn takes_over(self) -> bool {
+        matches!(
+            self,
+            Self::Resumed | Self::HoldPlaced | Self::HoldLifted | Self::RetentionSet | Self::Erasing
+        )
+    }
 }
 
 /// Where a run stands. The number is stored in its view row.

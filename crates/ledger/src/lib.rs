@@ -6,6 +6,7 @@
 //! Start with [`entry`] (what a row says), then [`seal`] (how it is written) and [`verify`] (how it is checked).
 
 pub mod account;
+pub mod book;
 pub mod chain;
 pub mod dsse;
 pub mod entry;

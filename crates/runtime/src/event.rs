@@ -109,6 +109,13 @@ fn kind(entry: EntryKind) -> Option<EventKind> {
         EntryKind::Scheduled => Some(EventKind::StepScheduled),
         EntryKind::Suspended => Some(EventKind::StepSuspended),
         EntryKind::Paused | EntryKind::Closed => Some(EventKind::RunFinished),
+        EntryKind::HoldPlaced
+        | EntryKind::HoldLifted
+        | EntryKind::RetentionSet
+        | EntryKind::Erasing
+        | EntryKind::Erased
+        | EntryKind::Anonymized
+        | EntryKind::Collected => None,
         EntryKind::Defect => None,
     }
 }

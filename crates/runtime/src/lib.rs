@@ -5,6 +5,7 @@
 mod archive;
 mod bundle;
 mod describe;
+mod erasing;
 mod error;
 mod event;
 mod fork;
@@ -29,6 +30,8 @@ pub use comity_flow::draw;
 pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
 };
+/// Erasing, legal holds and retention: what is asked, and what is answered.
+pub use comity_govern::book;
 pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::keys::KeyFault;
 pub use comity_ledger::log::note::Verifier;

@@ -180,6 +180,16 @@ impl Runtime {
         self.gate.vault()
     }
 
+    /// Who acts here.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The name this process owns runs by.
+    pub(crate) fn owner_name(&self) -> Arc<str> {
+        self.owner.name()
+    }
+
     /// Whose runs this sees.
     pub fn tenant(&self) -> &Tenant {
         &self.principal.tenant

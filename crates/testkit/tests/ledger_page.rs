@@ -60,9 +60,10 @@ fn made(rows: &[EntryRow]) -> String {
         block(&mut out, "Its hash:", &hex(&row.hash));
     }
     let act: &PayloadRow = rows[1].payloads.iter().find(|payload| payload.slot == 0).unwrap();
-    let text = String::from_utf8(act.body.clone()).unwrap();
-    block(&mut out, &format!("The act of entry 1, as it is stored under codec {}:", act.codec), &text);
+    let title = format!("The act of entry 1, as it is stored, encrypted, under codec {}:", act.codec);
+    block(&mut out, &title, &lines(&act.body));
     block(&mut out, "Its salt:", &hex(&act.salt));
+    block(&mut out, "Its subject:", &hex(act.subject.as_deref().unwrap()));
     out
 }
 
@@ -88,8 +89,8 @@ fn the_example_is_current() {
 fn the_example_is_what_the_page_says() {
     let page = std::fs::read_to_string(PAGE).unwrap();
     let example = page.split_once(BEGIN).unwrap().1.split_once(END).unwrap().0;
-    let [body_0, hex_0, hash_0, body_1, hex_1, hash_1, act, salt] = blocks(example)[..] else {
-        panic!("eight blocks")
+    let [body_0, hex_0, hash_0, body_1, hex_1, hash_1, act, salt, subject] = blocks(example)[..] else {
+        panic!("nine blocks")
     };
     assert_eq!((unhex(hex_0), unhex(hex_1)), (body_0.into(), body_1.into()));
     let hash = |before: &[u8], seq: u64, body: &str| {
@@ -97,6 +98,7 @@ fn the_example_is_what_the_page_says() {
     };
     assert_eq!(hash(&[0; 32], 0, body_0), hash_0);
     assert_eq!(hash(&unhex(hash_0), 1, body_1), hash_1);
-    let commitment = hex(&Digest::of(&[b"comity/payload/v1\n", &unhex(salt), &[0], act.as_bytes()]).0);
+    let commitment =
+        hex(&Digest::of(&[b"comity/payload/v2\n", &unhex(salt), &[0], &unhex(subject), &unhex(act)]).0);
     assert!(body_1.contains(&format!("\"act\":\"{commitment}\"")), "{commitment}");
 }

@@ -1,5 +1,7 @@
 //! `comity ledger`: what is done to the ledger as a whole.
 
+mod keep;
+
 use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -21,12 +23,18 @@ pub struct Ledger {
 pub enum Act {
     /// Make every view anew from the entries, and list what differs from what is stored; nothing is written
     Rebuild,
+    /// Show or set for how long texts of runs that have ended are kept
+    Retention(keep::Retention),
+    /// Erase the texts of runs that ended longer ago than that
+    Gc(keep::Gc),
 }
 
 /// Does it.
 pub fn perform(context: &Context, args: &Ledger) -> Result<Exit, Error> {
-    match args.act {
+    match &args.act {
         Act::Rebuild => rebuild(context),
+        Act::Retention(args) => keep::retention(context, args),
+        Act::Gc(args) => keep::gc(context, args),
     }
 }
 

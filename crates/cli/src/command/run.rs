@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Runs the workflow.
 pub fn perform(context: &Context, args: Run) -> Result<Exit, Error> {
     let task = files::task(args.task, args.task_file.as_deref())?;
-    let request = files::request(&args.flow, task)?;
+    let request = Request { about: args.subject, ..files::request(&args.flow, task)? };
     // A file that is wrong shall not leave a database behind.
     let plan = check(&request)?;
     provider::announce(context, comity_runtime::has_agents(&request)?)?;

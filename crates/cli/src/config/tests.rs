@@ -64,7 +64,7 @@ fn what_is_wrong_is_named_where_it_stands() {
         ("db = 'a'\ndurabilty = 'power'", "file0:2:1: unknown key `durabilty`: did you mean `durability`?"),
         (
             "zebra = 1",
-            "file0:1:1: unknown key `zebra`: known are `color`, `db`, `durability`, `no_input`, `output`",
+            "file0:1:1: unknown key `zebra`: known are `color`, `db`, `durability`, `keys`, `no_input`",
         ),
         ("  durability = 'full'", "file0:1:16: `durability`: `full` is none of `power`, `process`"),
         ("no_input = 'yes'", "file0:1:12: `no_input` takes true or false"),

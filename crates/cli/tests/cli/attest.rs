@@ -20,7 +20,6 @@ fn it_is_checked_by_the_database_s_key_or_by_one_that_is_named() {
     let own = sandbox.comity(&["verify", "a.dsse"]).expect(0);
     assert!(own.out.starts_with("valid: run_"), "{}", own.out);
     std::fs::remove_dir_all(sandbox.path(".comity")).unwrap();
-    std::fs::remove_dir_all(sandbox.path(".local")).unwrap();
     let named = sandbox.comity(&["verify", "a.dsse", "--key", &key, "-o", "json"]).expect(0);
     let report: Value = serde_json::from_str(&named.out).unwrap();
     assert_eq!((&report["valid"], &report["status"]), (&Value::from(true), &Value::from("completed")));

@@ -5,7 +5,7 @@ use comity_core::{
     Spawn, Step, StepId, StepKind, Tenant, Timestamp, Unwatched,
 };
 use comity_govern::{Failure, Gate, Opening, Outcome, Output, Permit, Policy, Run, Scope, Settled, World};
-use comity_ledger::keys::MemoryKeys;
+use comity_ledger::keys::{Keys, MemoryKeys};
 use comity_ledger::{Entry, EntryKind, RunStatus, Vault, account, bare, verify};
 use comity_store::{AccountCell, AccountId, Commit, Durability, Fence, Op, Options, Pump, Store};
 use serde_json::{Value, json};
@@ -130,17 +130,25 @@ pub struct House {
     inbox: Arc<Inbox>,
     folder: Rc<TempDir>,
     processes: Rc<Cell<u64>>,
+    keys: Arc<dyn Keys>,
+    memory: MemoryKeys,
+}
+
+/// No keys yet; processes share them.
+fn keys_in_memory() -> MemoryKeys {
+    MemoryKeys::new(Arc::new(Counter(0.into())))
 }
 
 impl House {
     pub fn new() -> Self {
-        let folder = Rc::new(tempfile::tempdir().unwrap());
-        Self::start(folder, Arc::default(), Rc::default(), Arc::new(Unwatched))
+        Self::watched(Arc::new(Unwatched))
     }
 
     /// Told of every point that the store and the gate reach.
     pub fn watched(points: Arc<dyn Points>) -> Self {
-        Self::start(Rc::new(tempfile::tempdir().unwrap()), Arc::default(), Rc::default(), points)
+        let (folder, memory) = (Rc::new(tempfile::tempdir().unwrap()), keys_in_memory());
+        let keys = Arc::new(memory.clone());
+        Self { memory, ..Self::start(folder, Arc::default(), Rc::default(), points, keys) }
     }
 
     fn start(
@@ -148,6 +156,7 @@ impl House {
         hands: Arc<Hands>,
         processes: Rc<Cell<u64>>,
         points: Arc<dyn Points>,
+        keys: Arc<dyn Keys>,
     ) -> Self {
         processes.set(processes.get() + 1);
         let inbox = Arc::new(Inbox::default());
@@ -164,21 +173,29 @@ impl House {
             spawn: Arc::clone(&inbox) as Arc<dyn Spawn>,
             points,
         };
-        let gate = Gate::new(
-            Vault::new(store.clone(), Arc::new(MemoryKeys::new(Arc::clone(&world.entropy)))),
-            world,
-        );
+        let gate = Gate::new(Vault::new(store.clone(), Arc::clone(&keys)), world);
         let policy = RefCell::new(Policy { max_steps: 10_000, ..Policy::default() });
-        Self { gate, store, hands, policy, inbox, folder, processes }
+        Self { gate, store, hands, policy, inbox, folder, processes, keys, memory: keys_in_memory() }
     }
 
     /// Another process on the same database. Used after a crash too: what this one has queued stays unheard.
     pub fn another(&self) -> Self {
+        self.another_with(Arc::clone(&self.keys))
+    }
+
+    /// Another process, which has its keys from here.
+    pub fn another_with(&self, keys: Arc<dyn Keys>) -> Self {
         let processes = Rc::clone(&self.processes);
-        let next =
-            Self::start(Rc::clone(&self.folder), Arc::clone(&self.hands), processes, Arc::new(Unwatched));
+        let (folder, hands) = (Rc::clone(&self.folder), Arc::clone(&self.hands));
+        let mut next = Self::start(folder, hands, processes, Arc::new(Unwatched), keys);
+        next.memory = self.memory.clone();
         next.policy.replace(self.policy.borrow().clone());
         next
+    }
+
+    /// The keys that its first process had.
+    pub fn keys(&self) -> MemoryKeys {
+        self.memory.clone()
     }
 
     /// Time on the monotonic clock.

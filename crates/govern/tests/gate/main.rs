@@ -13,6 +13,7 @@ mod breaker;
 mod budget;
 mod cancel;
 mod crash;
+mod erase;
 mod house;
 mod limits;
 mod lost;

@@ -309,6 +309,13 @@ fn kind(word: &[u8]) -> Option<EntryKind> {
         b"defect" => EntryKind::Defect,
         b"paused" => EntryKind::Paused,
         b"closed" => EntryKind::Closed,
+        b"hold_placed" => EntryKind::HoldPlaced,
+        b"hold_lifted" => EntryKind::HoldLifted,
+        b"retention_set" => EntryKind::RetentionSet,
+        b"erasing" => EntryKind::Erasing,
+        b"erased" => EntryKind::Erased,
+        b"anonymized" => EntryKind::Anonymized,
+        b"collected" => EntryKind::Collected,
         _ => return None,
     })
 }

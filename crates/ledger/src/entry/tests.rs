@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// Every kind of entry.
-pub const KINDS: [EntryKind; 22] = [
+pub const KINDS: [EntryKind; 29] = [
     EntryKind::Opened,
     EntryKind::Resumed,
     EntryKind::Admitted,
@@ -25,6 +25,13 @@ pub const KINDS: [EntryKind; 22] = [
     EntryKind::Defect,
     EntryKind::Paused,
     EntryKind::Closed,
+    EntryKind::HoldPlaced,
+    EntryKind::HoldLifted,
+    EntryKind::RetentionSet,
+    EntryKind::Erasing,
+    EntryKind::Erased,
+    EntryKind::Anonymized,
+    EntryKind::Collected,
 ];
 
 /// Every kind of step.

@@ -90,7 +90,7 @@ impl Derived {
         self.spent = sum(&self.spent, entry.usage)?;
         self.frozen |= entry.kind == EntryKind::Defect;
         self.status = entry.status.unwrap_or(self.status);
-        self.epoch += u64::from(entry.kind == EntryKind::Resumed);
+        self.epoch += u64::from(entry.kind.takes_over());
         (self.next, self.head) = (seq + 1, head);
         let Some(approval) = entry.approval else { return Ok(()) };
         let state = match entry.kind {

@@ -172,7 +172,10 @@ impl Walk {
     fn meaning(&mut self, entry: &Glance<'_>) -> Result<(), Stop> {
         self.balance.add(entry).map_err(|what| self.wrong(self.next, what))?;
         self.status = entry.status.unwrap_or(self.status);
-        self.epoch += u64::from(entry.kind == EntryKind::Resumed);
+        self.epoch += u64::from(entry.kind.takes_over());
+        if entry.kind.is_of_book() && self.row.id != crate::book::of_tenant(&self.row.cell.tenant) {
+            return Err(self.wrong(self.next, "only a tenant's book says such a thing"));
+        }
         let state = match entry.kind {
             EntryKind::Held => ApprovalState::Pending,
             EntryKind::Approved => ApprovalState::Approved,

@@ -5,7 +5,7 @@ use crate::kinds;
 use crate::runtime::Runtime;
 use comity_api::{RunSummary, usd};
 use comity_flow::compile;
-use comity_ledger::{ERASED, Error as LedgerError, Record, RunStatus, Slot, account, read_one};
+use comity_ledger::{ERASED, Error as LedgerError, Record, RunStatus, Slot, account, book, read_one};
 use comity_store::RunRow;
 
 /// Runs that are looked at in one read.
@@ -39,6 +39,10 @@ impl Runtime {
             for row in &page {
                 if out.len() >= wanted.limit {
                     return Ok(out);
+                }
+                // The tenant's book is no run of a workflow.
+                if row.id == book::of_tenant(self.tenant()) {
+                    continue;
                 }
                 out.extend(self.summary(row, wanted).await?);
             }

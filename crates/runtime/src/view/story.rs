@@ -192,7 +192,14 @@ fn status(record: &Record) -> Option<&'static str> {
         | EntryKind::Opened
         | EntryKind::Resumed
         | EntryKind::Paused
-        | EntryKind::Closed => return None,
+        | EntryKind::Closed
+        | EntryKind::HoldPlaced
+        | EntryKind::HoldLifted
+        | EntryKind::RetentionSet
+        | EntryKind::Erasing
+        | EntryKind::Erased
+        | EntryKind::Anonymized
+        | EntryKind::Collected => return None,
     })
 }
 

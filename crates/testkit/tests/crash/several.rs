@@ -62,6 +62,7 @@ fn four_runs_at_the_same_time_share_a_file() {
         .map(|sandbox| {
             let mut command = Command::new(PROGRAM);
             command.args(sandbox.run()).args(["-o", "json", "--db"]).arg(&shared);
+            command.env("XDG_DATA_HOME", comity_testkit::keys::data_home());
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();

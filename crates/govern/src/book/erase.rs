@@ -1,0 +1,355 @@
+//! Erasing: what is aimed at, in which order it happens, and what is said of it afterwards.
+//!
+//! ```text
+//! 1 intent      an entry names the keys that shall go; from here on it will be finished, by whoever comes next
+//! 2 next key    a new tenant key, on disk
+//! 3 survivors   every key that stays is wrapped by it, batch by batch
+//! 4 deletion    the keys that go are deleted; runs that had not ended are closed
+//! 5 end         the old tenant keys are destroyed: from here on no copy of anything opens what is gone
+//! 6 receipt     an entry says what was done
+//! ```
+//!
+//! Each part may be done twice: whatever cuts it off, the next one who writes into the book begins at 2.
+
+use super::{Alive, Book, Read};
+use crate::error::Error;
+use crate::run::ALIVE;
+use comity_core::{ReasonCode, RunId, SubjectId};
+use comity_ledger::keys::{Destroyed, KeyFault};
+use comity_ledger::vault::Class;
+use comity_ledger::vault::subject::Subject;
+use comity_ledger::{EntryKind, RunStatus, Slot, bare};
+use comity_store::{CommitError, Expect, Fence, Op, Refused, RunCell, SubjectRow};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The most keys that one erasure takes away.
+pub const MOST: usize = 100_000;
+/// Keys that are deleted in one commit.
+const BATCH: usize = 500;
+/// Milliseconds in a day.
+const DAY: u64 = 86_400_000;
+
+/// What is to be erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// One run.
+    Run(RunId),
+    /// Every run about somebody, by the name they were started with.
+    Subject(String),
+    /// Every run of the tenant.
+    Tenant,
+    /// Runs that ended longer ago than texts are kept. Those on hold are passed over.
+    Old,
+}
+
+/// How much of a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Everything.
+    Erase,
+    /// What went in and came out; the workflow and the policy stay.
+    Anonymize,
+    /// Everything, because its time is over.
+    Collect,
+}
+
+/// What an erasure has set out to do: the text of its first entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) mode: Mode,
+    /// `run`, `subject`, `tenant` or `old`. No name: it would outlive what it names.
+    what: String,
+    /// The tenant key at the beginning.
+    from: String,
+    /// The book's last hash at the beginning.
+    head: String,
+    runs: Vec<RunId>,
+    subjects: Vec<SubjectId>,
+}
+
+/// What was done: printed, and the text of the erasure's last entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// How much of each run went.
+    pub mode: Mode,
+    /// What it was aimed at: `run`, `subject`, `tenant` or `old`.
+    pub what: String,
+    /// When it ended, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The book's entry that began it.
+    pub began: u64,
+    /// The book's last hash before it began.
+    pub head_before: String,
+    /// The runs.
+    pub runs: Vec<RunId>,
+    /// How many keys went.
+    pub keys_erased: usize,
+    /// How many keys stay, wrapped anew.
+    pub keys_wrapped_anew: usize,
+    /// The tenant key from here on.
+    pub tenant_key: String,
+    /// Tenant keys that were destroyed.
+    pub destroyed: Vec<String>,
+    /// Tenant keys that their owner has to destroy: until then the erased texts can be opened by whoever has one,
+    /// and a copy of the database from before.
+    pub to_be_destroyed_by_owner: Vec<String>,
+}
+
+/// What an aim comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The runs.
+    pub runs: Vec<RunId>,
+    /// Runs that were passed over because they are on hold.
+    pub on_hold: Vec<RunId>,
+    subjects: Vec<SubjectId>,
+}
+
+impl Book {
+    /// Erases, and says what was done. Errors if a hold keeps any of it, or a live process works on any of it.
+    pub async fn erase(&self, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Receipt, Error> {
+        let read = self.free(alive).await?;
+        let found = self.find(&read, aim, mode, alive).await?;
+        if found.subjects.is_empty() {
+            return Err(Error::NothingToErase);
+        }
+        let from =
+            self.gate.vault().keys().current(&self.tenant).await.map_err(comity_ledger::Error::from)?;
+        let plan = Plan {
+            mode,
+            what: aim.word().to_owned(),
+            from: from.to_string(),
+            head: read.cell.head.to_string(),
+            runs: found.runs,
+            subjects: found.subjects,
+        };
+        self.write(&read, EntryKind::Erasing, &plan).await?;
+        self.finish(self.open().await?).await
+    }
+
+    /// What an aim comes to, without doing anything. Errors as [`Book::erase`] does.
+    pub async fn find_only(&self, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Found, Error> {
+        self.find(&self.open().await?, aim, mode, alive).await
+    }
+
+    async fn find(&self, read: &Read, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Found, Error> {
+        let rows = match aim {
+            Aim::Run(run) => {
+                if *run == self.id {
+                    return Err(Error::TheBook);
+                }
+                let cell = self.gate.store().run(&self.tenant, *run).await?.ok_or(Error::NoRun(*run))?;
+                self.gate.store().subjects_of(&cell).await?
+            }
+            Aim::Subject(_) | Aim::Tenant | Aim::Old => self.rows().await?,
+        };
+        // Keys are destroyed where they are looked for. If these are kept elsewhere, nothing would be erased.
+        let living = self.gate.vault().keys().living(&self.tenant).await;
+        let living = living.map_err(comity_ledger::Error::from)?;
+        let mut found = Found::default();
+        let mut runs = BTreeSet::new();
+        let named = read.state.holds.values().any(|hold| matches!(hold.held, super::Held::Subject(_)));
+        for row in rows {
+            let Some(run) = row.cell.run.filter(|run| *run != self.id) else { continue };
+            let needs_name = matches!(aim, Aim::Subject(_)) || named;
+            let about = if needs_name { self.label(&row).await? } else { None };
+            if matches!(aim, Aim::Subject(name) if about.as_ref() != Some(name)) {
+                continue;
+            }
+            if mode == Mode::Anonymize && row.cell.class != Class::Content as u8 {
+                continue;
+            }
+            if !runs.contains(&run) {
+                let cell = self.gate.store().run(&self.tenant, run).await?.ok_or(Error::NoRun(run))?;
+                if *aim == Aim::Old && !self.is_old(read, &cell) {
+                    continue;
+                }
+                if let Some(hold) = read.state.over_run(run, about.as_deref()) {
+                    if *aim == Aim::Old {
+                        found.on_hold.push(run);
+                        continue;
+                    }
+                    return Err(Error::OnHold { hold: hold.to_string() });
+                }
+                if cell.status == RunStatus::Running as u8 && alive.lives(&cell.owner).await {
+                    return Err(Error::Alive { run, owner: cell.owner.to_string() });
+                }
+                runs.insert(run);
+            }
+            let by = row.cell.wrapped.by;
+            if !living.contains(&by) {
+                let gone = KeyFault::Gone { tenant: self.tenant.clone(), id: by };
+                return Err(comity_ledger::Error::from(gone).into());
+            }
+            found.subjects.push(row.id);
+        }
+        if found.subjects.len() > MOST {
+            return Err(Error::TooMuch { keys: found.subjects.len(), most: MOST });
+        }
+        found.on_hold.dedup();
+        found.runs = runs.into_iter().collect();
+        Ok(found)
+    }
+
+    /// Every key of the tenant that is not the book's.
+    async fn rows(&self) -> Result<Vec<SubjectRow>, Error> {
+        let mut rows = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.gate.store().subjects(&self.tenant, after, BATCH).await?;
+            let Some(last) = page.last() else { return Ok(rows) };
+            after = Some(last.id);
+            rows.extend(page);
+        }
+    }
+
+    async fn label(&self, row: &SubjectRow) -> Result<Option<String>, Error> {
+        if row.cell.label.is_empty() {
+            return Ok(None);
+        }
+        let subject: Option<Subject> = self.gate.vault().unwrap(&self.tenant, row).await?;
+        Ok(subject.and_then(|subject| subject.open_label(&row.cell.label)))
+    }
+
+    /// Whether a run has ended longer ago than texts are kept.
+    fn is_old(&self, read: &Read, cell: &RunCell) -> bool {
+        let Some(days) = read.state.retention_days else { return false };
+        let over = RunStatus::from_number(cell.status).is_some_and(RunStatus::is_final);
+        let now = self.gate.inner.world.clock.now().millis();
+        over && now.saturating_sub(cell.updated.millis()) >= u64::from(days).saturating_mul(DAY)
+    }
+
+    /// Does everything that comes after the intent. The book is taken over first, unless it is this process's.
+    pub(super) async fn finish(&self, read: Read) -> Result<Receipt, Error> {
+        let Some((began, plan)) = read.state.open.clone() else { return Err(Error::NothingToErase) };
+        let epoch = self.own(&read).await?;
+        let fence = Fence::Epoch(epoch);
+        let keys = self.gate.vault().keys();
+        let ledger = comity_ledger::Error::from;
+        let mut current = keys.current(&self.tenant).await.map_err(ledger)?;
+        if current.to_string() == plan.from {
+            current = keys.advance(&self.tenant, current).await.map_err(ledger)?;
+        }
+        let gone: BTreeSet<SubjectId> = plan.subjects.iter().copied().collect();
+        let wrapped_anew = self.wrap_survivors(current, &gone, fence).await?;
+        for run in &plan.runs {
+            self.close(*run).await?;
+        }
+        for batch in plan.subjects.chunks(BATCH) {
+            self.do_now(fence, vec![Op::EraseSubjects(batch.to_vec())]).await?;
+        }
+        let (mut destroyed, mut by_owner) = (Vec::new(), Vec::new());
+        let living = keys.living(&self.tenant).await.map_err(ledger)?;
+        for id in living.into_iter().filter(|id| *id != current) {
+            match keys.destroy(&self.tenant, id).await.map_err(ledger)? {
+                Destroyed::Here => destroyed.push(id.to_string()),
+                Destroyed::ByOwner => by_owner.push(id.to_string()),
+            }
+        }
+        if !destroyed.contains(&plan.from) && !by_owner.contains(&plan.from) {
+            // It was destroyed by whoever was cut off before the receipt.
+            destroyed.insert(0, plan.from.clone());
+        }
+        let receipt = Receipt {
+            mode: plan.mode,
+            what: plan.what,
+            at_ms: self.gate.inner.world.clock.now().millis(),
+            began,
+            head_before: plan.head,
+            runs: plan.runs,
+            keys_erased: plan.subjects.len(),
+            keys_wrapped_anew: wrapped_anew,
+            tenant_key: current.to_string(),
+            destroyed,
+            to_be_destroyed_by_owner: by_owner,
+        };
+        self.sign_off(&receipt, &read, fence).await?;
+        Ok(receipt)
+    }
+
+    /// The epoch under which this process finishes: the book is its own already, or it takes it over.
+    async fn own(&self, read: &Read) -> Result<u64, Error> {
+        if *read.cell.owner == **self.owner() {
+            return Ok(read.cell.epoch);
+        }
+        let mut entry = self.entry(EntryKind::Resumed);
+        entry.status = Some(RunStatus::Running);
+        let take = Op::TakeOver { from: read.cell.epoch, owner: Arc::clone(self.owner()) };
+        let ops = vec![take, Op::Append(bare(&entry)), Op::SetStatus(RunStatus::Running as u8)];
+        match self.gate.store().queue(self.commit(Fence::Anyone, ops)).await {
+            Ok(receipt) => Ok(receipt.epoch),
+            Err(CommitError::Refused(Refused::Fenced(cell))) => {
+                Err(Error::Erasing { owner: cell.owner.to_string() })
+            }
+            Err(error) => Err(Error::of_commit(self.id, error)),
+        }
+    }
+
+    /// A run that had not ended ends here: without its texts nobody can go on with it.
+    async fn close(&self, run: RunId) -> Result<(), Error> {
+        loop {
+            let Some(cell) = self.gate.store().run(&self.tenant, run).await? else { return Ok(()) };
+            if !ALIVE.contains(&cell.status) {
+                return Ok(());
+            }
+            let about = |kind, status| {
+                let mut entry = self.entry(kind);
+                (entry.run, entry.namespace) = (run, cell.namespace.clone());
+                entry.status = Some(status);
+                entry
+            };
+            let mut closed = about(EntryKind::Closed, RunStatus::Failed);
+            closed.reason = Some(ReasonCode::Abandoned);
+            let ops = vec![
+                Op::TakeOver { from: cell.epoch, owner: Arc::clone(self.owner()) },
+                Op::Append(bare(&about(EntryKind::Resumed, RunStatus::Running))),
+                Op::Append(bare(&closed)),
+                Op::SetStatus(RunStatus::Failed as u8),
+            ];
+            let commit = self.commit_to(run, Fence::Anyone, vec![Expect::Status(ALIVE)], ops);
+            match self.gate.store().queue(commit).await {
+                Ok(_) => return Ok(()),
+                // It moved meanwhile: looked at again.
+                Err(CommitError::Refused(Refused::Fenced(_) | Refused::Status(_))) => {}
+                Err(error) => return Err(Error::of_commit(run, error)),
+            }
+        }
+    }
+
+    pub(super) async fn do_now(&self, fence: Fence, ops: Vec<Op>) -> Result<(), Error> {
+        match self.gate.store().queue(self.commit(fence, ops)).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Refused(Refused::Fenced(cell))) => {
+                Err(Error::Erasing { owner: cell.owner.to_string() })
+            }
+            Err(error) => Err(Error::of_commit(self.id, error)),
+        }
+    }
+
+    async fn sign_off(&self, receipt: &Receipt, read: &Read, fence: Fence) -> Result<(), Error> {
+        let kind = match receipt.mode {
+            Mode::Erase => EntryKind::Erased,
+            Mode::Anonymize => EntryKind::Anonymized,
+            Mode::Collect => EntryKind::Collected,
+        };
+        let mut entry = self.entry(kind);
+        entry.status = Some(RunStatus::Interrupted);
+        let text = serde_json::to_vec(receipt).unwrap_or_default();
+        let append = self.append(entry, &[(Slot::Output, &text)], &read.pen);
+        self.do_now(fence, vec![append, Op::SetStatus(RunStatus::Interrupted as u8)]).await
+    }
+}
+
+impl Aim {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Subject(_) => "subject",
+            Self::Tenant => "tenant",
+            Self::Old => "old",
+        }
+    }
+}
