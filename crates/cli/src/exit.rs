@@ -206,14 +206,8 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
-        RuntimeError::NoEntry { .. } => {
-            means(Exit::Failed, "CM0321", "`comity trace RUN --entries` lists its entries")
-        }
-        RuntimeError::OtherKey { .. } => means(
-            Exit::Auth,
-            "CM0275",
-            "find out who changed the key; until then believe what the first one signed",
-        ),
+        RuntimeError::NoEntry { .. } => means(Exit::Failed, "CM0321", ENTRIES),
+        RuntimeError::OtherKey { .. } => means(Exit::Auth, "CM0275", OTHER_KEY),
         RuntimeError::NotReached { .. } => means(
             Exit::Failed,
             "CM0282",
@@ -408,6 +402,10 @@ fn of_keys(error: &KeyFault) -> Meaning {
         }
     }
 }
+
+const OTHER_KEY: &str = "find out who changed the key; until then believe what the first one signed";
+
+const ENTRIES: &str = "`comity trace RUN --entries` lists its entries";
 
 const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names the first bad entry";
 
