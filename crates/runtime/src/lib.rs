@@ -42,7 +42,7 @@ pub use error::Error;
 pub use fork::{Fork, ForkRequest};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
-pub use runtime::{Finished, Hooks, Request, Runtime, Settings, check, has_agents};
+pub use runtime::{Anchoring, Finished, Hooks, Request, Runtime, Settings, check, has_agents};
 pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};

@@ -102,6 +102,17 @@ struct Told {
     events: Events,
 }
 
+/// When checkpoints are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchoring {
+    /// Only when somebody asks for one.
+    OnDemand,
+    /// When a run ends or waits, too.
+    AtEnd,
+    /// And, while it is under way, so long after something became durable.
+    Every(Duration),
+}
+
 /// A store, a gate, and the sign that this process is alive.
 pub struct Runtime {
     gate: Gate,
@@ -110,7 +121,7 @@ pub struct Runtime {
     principal: Principal,
     processes: Arc<Semaphore>,
     adapters: &'static [AdapterKind],
-    anchor_every: Option<Duration>,
+    anchoring: Anchoring,
 }
 
 impl Runtime {
@@ -134,18 +145,20 @@ impl Runtime {
         let clock = Arc::clone(&world.clock);
         let keys = keys.of(&store, &world.entropy);
         let gate = Gate::new(Vault::new(store, keys), world);
-        let (processes, anchor_every) = (processes(), Some(ANCHOR_EVERY));
-        Ok(Self { gate, clock, owner, principal, processes, adapters, anchor_every })
+        let (processes, anchoring) = (processes(), Anchoring::Every(ANCHOR_EVERY));
+        Ok(Self { gate, clock, owner, principal, processes, adapters, anchoring })
     }
 
-    /// The same, but while a run is under way a checkpoint is made so long after something became durable; or, with
-    /// `None`, only when it ends or waits.
-    pub fn anchoring(self, every: Option<Duration>) -> Self {
-        Self { anchor_every: every, ..self }
+    /// The same, but checkpoints are made when this says.
+    pub fn anchored(self, anchoring: Anchoring) -> Self {
+        Self { anchoring, ..self }
     }
 
     pub(crate) fn anchor_every(&self) -> Option<Duration> {
-        self.anchor_every
+        match self.anchoring {
+            Anchoring::Every(span) => Some(span),
+            Anchoring::AtEnd | Anchoring::OnDemand => None,
+        }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -478,7 +491,9 @@ impl Runtime {
         } else {
             run.pause(status).await?;
         }
-        self.anchor().await?;
+        if self.anchoring != Anchoring::OnDemand {
+            self.anchor().await?;
+        }
         Ok(Finished { run: run.id(), status })
     }
 }

@@ -86,7 +86,7 @@ fn a_folder_and_a_file_for_a_folder_are_refused() {
 
 #[test]
 fn an_address_is_not_taken_for_a_file() {
-    for address in ["postgres://db/x", "sqlite://x.db", "file:x.db", ":memory:", ""] {
+    for address in ["mysql://db/x", "sqlite://x.db", "file:x.db", ":memory:", ""] {
         let error = refusal(Path::new(address));
         assert!(matches!(error, Error::UnknownBackend(_)), "`{address}`: {error}");
     }

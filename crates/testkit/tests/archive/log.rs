@@ -11,7 +11,7 @@ use comity_ledger::log::note::{Kind, Note, SecretKey};
 use comity_runtime::keys::KeyPlace;
 use comity_runtime::view::{ExportWanted, check_export};
 use comity_runtime::{
-    Archived, Durability, Hooks, Request, Runtime, Settings, check_archive, no_files, system_world,
+    Anchoring, Archived, Durability, Hooks, Request, Runtime, Settings, check_archive, no_files, system_world,
 };
 use comity_store::{Anchor, Commit, Fence, NewLeaf, Op, Store};
 use serde_json::Value;
@@ -34,7 +34,7 @@ impl Desk {
         let world = system_world(Arc::new(Unwatched));
         let keys = KeyPlace::Given(Arc::new(MemoryKeys::new(Arc::clone(&world.entropy))));
         let settings = Settings::local(folder.path().join("c.db"), Durability::Process, world, keys);
-        let runtime = Runtime::open(settings).unwrap();
+        let runtime = Runtime::open(settings).unwrap().anchored(Anchoring::OnDemand);
         let name = origin(&runtime.store().id().await.unwrap(), runtime.tenant());
         let key = SecretKey::new(&name, Kind::Ed25519, &[7; 32]).unwrap();
         Self { folder, runtime, key, tree: Frontier::default() }
