@@ -4,6 +4,7 @@ mod condition;
 mod lab;
 mod ledger;
 mod path;
+mod proofs;
 mod table;
 
 use std::process::ExitCode;
@@ -15,7 +16,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
         Some("path") => path::run(!has("--no-peers"), has("--quick")),
         Some("ledger") => ledger::run(!has("--no-peers"), has("--quick")),
         Some("condition") => condition::run(),
-        _ => Err("usage: cargo xtask bench path|ledger [--no-peers] [--quick] | cargo xtask bench condition"
+        Some("proofs") => proofs::run(),
+        _ => Err("usage: cargo xtask bench path|ledger [--no-peers] [--quick] | cargo xtask bench condition|proofs"
             .to_owned()),
     };
     match result {

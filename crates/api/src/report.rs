@@ -203,6 +203,15 @@ pub struct VerifyReport {
     pub payloads: u64,
     /// Accounts compared with their entries.
     pub accounts: u64,
+    /// Leaves of the log whose roots were recomputed.
+    #[serde(default)]
+    pub leaves: u64,
+    /// Signed checkpoints that the log agrees with; counted when everything is verified.
+    #[serde(default)]
+    pub checkpoints: u64,
+    /// Entries that no checkpoint covers yet.
+    #[serde(default)]
+    pub unprotected: u64,
     /// Hash of the last entry, when one run was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,

@@ -114,6 +114,10 @@ pub enum Command {
     Archive(command::archive::Archive),
     /// Sign a statement about a run: what it was made of, and what came of it
     Attest(command::attest::Attest),
+    /// Sign a checkpoint over everything that is recorded
+    Checkpoint(command::checkpoint::Checkpoint),
+    /// Prove that an entry was recorded, or that the log only grew
+    Prove(command::prove::Prove),
     /// Recompute the ledger, or check a file that came out of it
     Verify(Verify),
     /// Erase texts of runs for good
@@ -220,12 +224,21 @@ pub struct Approve {
 /// Recompute the ledger, or check a file that came out of it.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Only this run; or a file that `comity export` or `comity attest` wrote
+    /// Only this run; or a file that `export`, `attest`, `prove` or `checkpoint` wrote
     #[arg(value_name = "RUN|FILE")]
     pub what: Option<Verified>,
-    /// The public key a signed statement is checked by; this database's own if none is named
+    /// The public key that the file is checked by; the one first seen here if none is named
     #[arg(long, value_name = "KEY", requires = "what")]
     pub key: Option<Verifier>,
+    /// A witness that has to have signed the checkpoint, by its public key
+    #[arg(long, value_name = "KEY")]
+    pub witness: Vec<Verifier>,
+    /// A checkpoint kept elsewhere, which the file has to lead to
+    #[arg(long, value_name = "CHECKPOINT", requires = "what")]
+    pub consistent_with: Option<PathBuf>,
+    /// A checkpoint kept elsewhere, which the ledger has to go on from
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "what")]
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// What is verified, if not everything.

@@ -3,6 +3,7 @@
 mod approve;
 pub mod archive;
 pub mod attest;
+pub mod checkpoint;
 pub mod completions;
 pub mod config;
 pub mod costs;
@@ -20,6 +21,7 @@ pub mod hold;
 pub mod init;
 pub mod ledger;
 pub mod man;
+pub mod prove;
 pub mod replay;
 mod resume;
 mod run;
@@ -56,6 +58,8 @@ pub fn perform(context: &Context, command: Command) -> Result<Exit, Error> {
         Command::Export(args) => export::perform(context, &args),
         Command::Attest(args) => attest::perform(context, &args),
         Command::Archive(args) => archive::perform(context, &args),
+        Command::Checkpoint(args) => checkpoint::perform(context, &args),
+        Command::Prove(args) => prove::perform(context, &args),
         Command::Erase(args) => erase::erase(context, &args),
         Command::Anonymize(args) => erase::anonymize(context, &args),
         Command::Hold(args) => hold::perform(context, &args),

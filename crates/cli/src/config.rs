@@ -9,6 +9,7 @@ use crate::args::{Durability, Flags};
 use crate::error::Error;
 use crate::printer::{Color, Format, Printer};
 use clap::ValueEnum;
+use comity_runtime::Address;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -258,10 +259,16 @@ impl Globals {
         Printer::new(self.output, self.color)
     }
 
-    /// The flag that names the database again, if another command would not find it by itself.
+    /// The flag that names the database again, if another command would not find it by itself. A password is not
+    /// repeated.
     pub fn database_flag(&self) -> Option<String> {
-        self.elsewhere.then(|| format!("--db {}", quoted(&self.db)))
+        self.elsewhere.then(|| format!("--db {}", quoted(Path::new(&shown(&self.db)))))
     }
+}
+
+/// A database as it is shown to people: there may be a password in a server's address.
+pub fn shown(database: &Path) -> String {
+    Address::from(database.to_owned()).shown()
 }
 
 /// A word as its value; every word was checked before.

@@ -38,6 +38,13 @@ pub fn new(folder: &Path, files: &[Made<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Makes one file, and the folder it is in.
+pub fn file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    new(folder, &[Made { name: &name, bytes }])
+}
+
 /// Makes a folder and files in it, over those of the same names.
 pub fn over(folder: &Path, files: &[Made<'_>]) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|error| not_made(folder, &error))?;

@@ -63,6 +63,9 @@ pub enum Error {
     /// Steps would be done again that may do harm, and nobody said that they may.
     #[error("the fork does again what may do harm when it is done twice: {}", .0.join(", "))]
     DoneAgain(Vec<String>),
+    /// The key of a log is not known here, and none was named.
+    #[error("the key of the log `{0}` is not known here")]
+    UnknownLog(String),
     /// There is no run in the database.
     #[error("there is no run yet")]
     NoRuns,

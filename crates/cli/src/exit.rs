@@ -120,6 +120,11 @@ pub fn meaning(error: &Error) -> Meaning {
         Error::DoneAgain(_) => {
             means(Exit::Usage, "CM0245", "`--yes` lets it; or begin after them, with another `--from STEP`")
         }
+        Error::UnknownLog(_) => means(
+            Exit::Auth,
+            "CM0320",
+            "name it with `--key KEY`; whoever keeps the log prints it with `comity checkpoint --public-key`",
+        ),
         Error::NoRuns => means(Exit::Failed, "CM0281", "`comity run FLOW` starts one"),
         Error::NothingToTamper => means(Exit::Failed, "CM0283", "run `comity demo` first"),
         Error::NoProvider(_) => means(
@@ -201,6 +206,14 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
         RuntimeError::NoStep { .. } => {
             means(Exit::Failed, "CM0233", "`comity trace RUN` lists its steps and which of them wait")
         }
+        RuntimeError::NoEntry { .. } => {
+            means(Exit::Failed, "CM0321", "`comity trace RUN --entries` lists its entries")
+        }
+        RuntimeError::OtherKey { .. } => means(
+            Exit::Auth,
+            "CM0275",
+            "find out who changed the key; until then believe what the first one signed",
+        ),
         RuntimeError::NotReached { .. } => means(
             Exit::Failed,
             "CM0282",
@@ -399,7 +412,9 @@ const BROKEN: &str = "keep a copy of the file as it is; `comity verify` names th
 
 fn of_store(error: &StoreError) -> Meaning {
     match error {
-        StoreError::UnknownBackend(_) => means(Exit::Usage, "CM0211", "give a file path: `--db PATH`"),
+        StoreError::UnknownBackend(_) => {
+            means(Exit::Usage, "CM0211", "give a file path or a `postgres://` address: `--db PATH`")
+        }
         StoreError::Open { .. } => {
             means(Exit::Failed, "CM0212", "check the path, or choose another with `--db PATH`")
         }
@@ -426,6 +441,24 @@ fn of_store(error: &StoreError) -> Meaning {
         StoreError::Migration { .. } => means(Exit::Failed, "CM0220", "use the build that made the database"),
         StoreError::Database { .. } => {
             means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::BadAddress { .. } => {
+            means(Exit::Usage, "CM0223", "write it as `postgres://USER@HOST/DATABASE?sslmode=verify-full`")
+        }
+        StoreError::Unreachable { .. } => {
+            means(Exit::Failed, "CM0224", "check that it runs, the address, the password and the certificate")
+        }
+        StoreError::Server { .. } => {
+            means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
+        }
+        StoreError::Odd { .. } => {
+            means(Exit::LedgerBroken, "CM0225", "somebody changed a row; restore it from a backup")
+        }
+        StoreError::Unguarded { .. } => {
+            means(Exit::Failed, "CM0226", "log in as a role without BYPASSRLS, or one that may create roles")
+        }
+        StoreError::Unsupported { .. } => {
+            means(Exit::Failed, "CM0227", "use PostgreSQL's own tools, such as `pg_dump`")
         }
         StoreError::Panicked | StoreError::Closed => means(Exit::Failed, "CM0260", DEFECT),
     }

@@ -10,7 +10,7 @@ pub use erase::{Aim, Found, Mode, Receipt};
 
 use crate::error::Error;
 use crate::gate::{Gate, entry};
-use comity_core::{Amounts, Principal, RunId, Tenant};
+use comity_core::{Amounts, BoxFuture, Principal, RunId, Tenant};
 use comity_ledger::{Entry, EntryKind, Pen, Record, RunStatus, Slot, account, bare, book, seal};
 use comity_store::{Commit, CommitError, Expect, Fence, Op, Refused, RunCell};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ impl Book {
     }
 
     /// Places a legal hold. Returns its number.
-    pub async fn place(&self, held: Held, why: &str, alive: &Alive<'_>) -> Result<u64, Error> {
+    pub async fn place(&self, held: Held, why: &str, alive: &dyn Alive) -> Result<u64, Error> {
         let read = self.free(alive).await?;
         if let Held::Run(run) = held {
             self.gate.store().run(&self.tenant, run).await?.ok_or(Error::NoRun(run))?;
@@ -125,7 +125,7 @@ impl Book {
     }
 
     /// Lifts a legal hold.
-    pub async fn lift(&self, number: u64, alive: &Alive<'_>) -> Result<Hold, Error> {
+    pub async fn lift(&self, number: u64, alive: &dyn Alive) -> Result<Hold, Error> {
         let mut read = self.free(alive).await?;
         let hold = read.state.holds.remove(&number).ok_or(Error::NoHold(number))?;
         self.write(&read, EntryKind::HoldLifted, &Lifted { hold: number }).await?;
@@ -133,17 +133,17 @@ impl Book {
     }
 
     /// Sets for how many days texts of runs that have ended are kept; for ever without a number.
-    pub async fn set_retention(&self, days: Option<u32>, alive: &Alive<'_>) -> Result<(), Error> {
+    pub async fn set_retention(&self, days: Option<u32>, alive: &dyn Alive) -> Result<(), Error> {
         let read = self.free(alive).await?;
         self.write(&read, EntryKind::RetentionSet, &Retention { days }).await.map(drop)
     }
 
     /// The book, read, when nobody is erasing; it is opened if there is none.
-    async fn free(&self, alive: &Alive<'_>) -> Result<Read, Error> {
+    async fn free(&self, alive: &dyn Alive) -> Result<Read, Error> {
         let read = self.open().await?;
         match &read.state.open {
             None => Ok(read),
-            Some(_) if alive(&read.cell.owner) && *read.cell.owner != *self.owner => {
+            Some(_) if alive.lives(&read.cell.owner).await && *read.cell.owner != *self.owner => {
                 Err(Error::Erasing { owner: read.cell.owner.to_string() })
             }
             // Whoever began it is gone: it is finished first.
@@ -253,8 +253,17 @@ impl Book {
     }
 }
 
-/// Whether the process of this name is alive.
-pub type Alive<'a> = dyn Fn(&str) -> bool + Send + Sync + 'a;
+/// Knows which processes are alive.
+pub trait Alive: Send + Sync {
+    /// Whether the process of this name is alive. What cannot be found out counts as alive.
+    fn lives<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, bool>;
+}
+
+impl<F: Fn(&str) -> bool + Send + Sync> Alive for F {
+    fn lives<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(self(owner)))
+    }
+}
 
 impl State {
     /// Takes an entry of the book in.

@@ -27,4 +27,4 @@ pub use payload::Slot;
 pub use record::{Record, read, read_one, read_one_with, read_page, read_page_with};
 pub use seal::{bare, seal};
 pub use vault::{ERASED, Pen, RunKeys, Vault};
-pub use verify::{Fault, Report, verify};
+pub use verify::{Fault, LogReport, Report, held_against, verify};

@@ -173,4 +173,24 @@ pub enum Error {
         /// The operating system's words.
         why: String,
     },
+    /// A run has no entry at this place.
+    #[error("run `{run}` has {entries} entries, and none at place {seq}: they are counted from 0")]
+    NoEntry {
+        /// The run.
+        run: RunId,
+        /// The place.
+        seq: u64,
+        /// How many there are.
+        entries: u64,
+    },
+    /// The key of a log is another one than was first seen here.
+    #[error("the key of the log `{log}` is {found}, and the one known here is {known}")]
+    OtherKey {
+        /// The log's name.
+        log: String,
+        /// The key that was first seen.
+        known: String,
+        /// The key at hand.
+        found: String,
+    },
 }

@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod fork;
 pub mod keys;
+pub mod log;
 mod owner;
 mod pinned;
 mod report;
@@ -24,7 +25,7 @@ mod witness;
 
 pub use archive::{Archived, Progress, Shelf, check_archive, keep_checkpoint};
 pub use bundle::{Reader, no_files};
-pub use comity_archive::{Address, Error as ArchiveError, Options as PlaceOptions, Place};
+pub use comity_archive::{Address as ArchiveAddress, Error as ArchiveError, Options as PlaceOptions, Place};
 pub use comity_flow::draw;
 pub use comity_flow::{
     Approver, CODES, Diagnostic, Invalid, Plan, Question, Severity, StepPlan, format, json_schema, render,
@@ -35,8 +36,7 @@ pub use comity_govern::{Answer, Approval, Error as GateError, Ruling};
 pub use comity_ledger::keys::KeyFault;
 pub use comity_ledger::log::note::Verifier;
 pub use comity_ledger::{Error as LedgerError, RunStatus};
-pub use comity_store::{Access, Durability};
-pub use comity_store::{Error as StoreError, Pump, SCHEMA};
+pub use comity_store::{Access, Address, Durability, Error as StoreError, Pump, SCHEMA};
 pub use describe::describe;
 pub use error::Error;
 pub use fork::{Fork, ForkRequest};

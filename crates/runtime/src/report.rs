@@ -11,14 +11,14 @@ use comity_api::{
 use comity_core::{Digest, ReasonCode, RunId};
 use comity_flow::Plan;
 use comity_ledger::rebuild::{Difference, NOT_DERIVED, rebuild};
-use comity_ledger::{Record, RunStatus, read, verify};
+use comity_ledger::{Fault, LogReport, Record, RunStatus, read, verify};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What no verification from inside the database can show.
-const NOT_SHOWN: &str = "a chain shows what was changed inside it; it cannot show that its last entries, or a \
-whole run, were cut off and the rest made to fit: that takes a checkpoint kept elsewhere, which this build does not make";
+const NOT_SHOWN: &str = "a database cannot show that it is not an older copy of itself, nor that whoever has its key \
+did not write it anew: `comity verify --checkpoint FILE` holds it against a checkpoint that was kept elsewhere";
 
 impl Runtime {
     /// How a run stands, with its chain recomputed.
@@ -71,13 +71,21 @@ impl Runtime {
     /// Recomputes one run, or everything.
     pub async fn verify(&self, only: Option<RunId>) -> Result<VerifyReport, Error> {
         let report = verify(self.store(), only.map(|run| (self.tenant(), run))).await?;
-        let fault = report.fault;
+        let mut fault = report.fault;
+        if fault.is_none() {
+            let what = self.compare_key().await?;
+            fault = what.map(|what| Fault { run: None, seq: None, what });
+        }
+        let LogReport { leaves, checkpoints, unprotected } = report.log;
         Ok(VerifyReport {
             valid: fault.is_none(),
             runs: report.runs,
             entries: report.entries,
             payloads: report.payloads,
             accounts: report.accounts,
+            leaves,
+            checkpoints,
+            unprotected,
             head: only.and(report.head).map(|head: Digest| head.to_string()),
             bad_run: fault.as_ref().and_then(|fault| fault.run).map(|run| run.to_string()),
             bad_seq: fault.as_ref().and_then(|fault| fault.seq),

@@ -21,12 +21,16 @@ use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 
+/// How long after something became durable a checkpoint is made of it, while a run is under way.
+const ANCHOR_EVERY: Duration = Duration::from_secs(60);
+
 /// How to open a runtime.
 pub struct Settings {
-    /// The database file.
+    /// The database: a file, or the address of one on a server.
     pub database: PathBuf,
     /// Whether it may be written. What is only read is worked on by nobody.
     pub access: Access,
@@ -106,6 +110,7 @@ pub struct Runtime {
     principal: Principal,
     processes: Arc<Semaphore>,
     adapters: &'static [AdapterKind],
+    anchor_every: Option<Duration>,
 }
 
 impl Runtime {
@@ -122,17 +127,29 @@ impl Runtime {
         let store = Store::open(options)?;
         let mut nonce = [0u8; 8];
         world.entropy.fill(&mut nonce);
-        // A store that is not a file has no folder for the sign that this process is alive.
-        let file =
-            store.path().ok_or_else(|| comity_store::Error::UnknownBackend("not a file".to_owned()))?;
         let owner = match access {
-            Access::Write => Owner::claim(file, nonce)?,
+            Access::Write => Owner::claim(&store, nonce)?,
             Access::Read => Owner::reader(),
         };
         let clock = Arc::clone(&world.clock);
         let keys = keys.of(&store, &world.entropy);
         let gate = Gate::new(Vault::new(store, keys), world);
-        Ok(Self { gate, clock, owner, principal, processes: processes(), adapters })
+        let (processes, anchor_every) = (processes(), Some(ANCHOR_EVERY));
+        Ok(Self { gate, clock, owner, principal, processes, adapters, anchor_every })
+    }
+
+    /// The same, but while a run is under way a checkpoint is made so long after something became durable; or, with
+    /// `None`, only when it ends or waits.
+    pub fn anchoring(self, every: Option<Duration>) -> Self {
+        Self { anchor_every: every, ..self }
+    }
+
+    pub(crate) fn anchor_every(&self) -> Option<Duration> {
+        self.anchor_every
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// The gate, for whoever nests steps of their own.
@@ -249,7 +266,7 @@ impl Runtime {
         }
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
-            && let Some(pid) = self.store().path().and_then(|path| alive(path, &cell.owner))
+            && let Some(pid) = alive(self.store(), &cell.owner).await?
         {
             return Err(Error::Owned { run: id, pid });
         }
@@ -441,7 +458,10 @@ impl Runtime {
             given: &given,
         };
         let walk = async {
-            let walked = drive.walk().await;
+            let walked = match select(pin!(drive.walk()), pin!(self.keep_anchored())).await {
+                Either::Left((walked, _)) => walked,
+                Either::Right((never, _)) => match never {},
+            };
             runner.fault().map_or(walked, Err)
         };
         let walked = match stop {
@@ -458,6 +478,7 @@ impl Runtime {
         } else {
             run.pause(status).await?;
         }
+        self.anchor().await?;
         Ok(Finished { run: run.id(), status })
     }
 }

@@ -91,7 +91,7 @@ impl Runtime {
         let spent = story.spent();
         Ok(RunView {
             run_id: id.to_string(),
-            status: self.standing(&cell).0.word().to_owned(),
+            status: self.standing(&cell).await?.0.word().to_owned(),
             name: story.plan().name().unwrap_or_default().to_owned(),
             file: setup.file,
             forked_from: origin.map(told_origin),
@@ -115,15 +115,15 @@ impl Runtime {
 
     /// Where a run stands, and the process that works on it. A run that says it is running, and whose process is
     /// gone, was cut off.
-    pub(crate) fn standing(&self, cell: &RunCell) -> (RunStatus, Option<u32>) {
+    pub(crate) async fn standing(&self, cell: &RunCell) -> Result<(RunStatus, Option<u32>), Error> {
         let status = RunStatus::from_number(cell.status).unwrap_or(RunStatus::Running);
         if status != RunStatus::Running {
-            return (status, None);
+            return Ok((status, None));
         }
-        match self.store().path().and_then(|path| alive(path, &cell.owner)) {
+        Ok(match alive(self.store(), &cell.owner).await? {
             Some(pid) => (RunStatus::Running, Some(pid)),
             None => (RunStatus::Interrupted, None),
-        }
+        })
     }
 
     /// Everything up to now, and what it was started with.

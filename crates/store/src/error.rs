@@ -80,6 +80,54 @@ pub enum Error {
         /// Its words.
         why: String,
     },
+    /// The address is not one of a server's database.
+    #[error("`{shown}` is not the address of a database: {why}")]
+    BadAddress {
+        /// The address, without what may be a password.
+        shown: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server cannot be reached, or the way to it was lost.
+    #[error("the database `{server}` cannot be reached: {why}")]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// What was tried and what came back.
+        why: String,
+    },
+    /// The server refused or failed.
+    #[error("the database `{server}` failed: {why}")]
+    Server {
+        /// The server.
+        server: String,
+        /// Its words.
+        why: String,
+    },
+    /// A row on the server is not as this program writes it.
+    #[error("the database `{server}` holds what this program never writes: {why}")]
+    Odd {
+        /// The server.
+        server: String,
+        /// What it is.
+        why: String,
+    },
+    /// Row-level security does not bind the role, and it may not become one that is bound.
+    #[error("the role `{role}` of the database `{server}` may see every tenant's rows")]
+    Unguarded {
+        /// The server.
+        server: String,
+        /// The role.
+        role: String,
+    },
+    /// This backend has no such thing.
+    #[error("{what} is not possible with the database `{server}`")]
+    Unsupported {
+        /// The server.
+        server: String,
+        /// What was asked for.
+        what: &'static str,
+    },
     /// A job panicked; its batch was rolled back.
     #[error("a commit was rolled back because it panicked")]
     Panicked,

@@ -4,13 +4,15 @@
 //! purely what it changes, and a backend loads, writes and makes durable. This room does not know what
 //! the rows mean: bodies are bytes, statuses are numbers, the hash that links entries is handed in.
 //!
-//! Start with [`commit`], then [`apply`], [`queue`], and one backend: [`sqlite`]; [`store`] is what others see.
+//! Start with [`commit`], then [`apply`], [`queue`], and one backend: [`sqlite`] or [`postgres`]; [`store`] is what others see.
 
 pub mod apply;
 mod broken;
 pub mod cells;
 pub mod commit;
 mod error;
+mod migrations;
+mod postgres;
 mod queue;
 mod rows;
 mod scan;

@@ -32,6 +32,8 @@ pub trait Worker: Send {
 pub enum Drive {
     /// The first to wait, else the writer thread.
     Callers,
+    /// Only the writer thread: for a worker that waits for a network.
+    Thread,
     /// Only [`Queue::pump`]: for simulators.
     Manual,
 }
@@ -103,7 +105,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<W: Worker> Queue<W> {
-    /// Makes a queue. With [`Drive::Callers`] somebody must run [`Queue::serve`] on a thread of its own.
+    /// Makes a queue. Unless it is driven by hand, somebody must run [`Queue::serve`] on a thread of its own.
     pub fn new(worker: W, drive: Drive) -> Self {
         let waiting = Waiting {
             jobs: VecDeque::new(),
@@ -196,15 +198,22 @@ impl<W: Worker> Queue<W> {
                 return;
             }
         }
-        let free = match self.worker.try_lock() {
-            Ok(worker) => Some(worker),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        if let Some(worker) = free {
+        if let Some(worker) = self.free_worker() {
             self.batch(worker, BATCH);
         }
         self.ring();
+    }
+
+    /// The worker, if callers may run it and nobody is at it.
+    fn free_worker(&self) -> Option<MutexGuard<'_, W>> {
+        if self.drive != Drive::Callers {
+            return None;
+        }
+        match self.worker.try_lock() {
+            Ok(worker) => Some(worker),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Wakes the writer if there is something for it.
@@ -229,12 +238,12 @@ impl<W: Worker> Future for Ticket<W> {
         }
         match (self.stage, self.queue.drive) {
             (Stage::Asked, _) | (_, Drive::Manual) => return Poll::Pending,
-            (Stage::Fresh, Drive::Callers) => {
+            (Stage::Fresh, Drive::Callers | Drive::Thread) => {
                 self.stage = Stage::Yielded;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            (Stage::Yielded, Drive::Callers) => self.stage = Stage::Asked,
+            (Stage::Yielded, Drive::Callers | Drive::Thread) => self.stage = Stage::Asked,
         }
         self.queue.ask(self.number);
         match lock(&self.slot.state).0.take() {
@@ -259,7 +268,7 @@ impl<W: Worker> Unpin for Ticket<W> {}
 
 impl<W: Worker> Drop for Ticket<W> {
     fn drop(&mut self) {
-        if self.stage != Stage::Asked && self.queue.drive == Drive::Callers {
+        if self.stage != Stage::Asked && self.queue.drive != Drive::Manual {
             let mut waiting = lock(&self.queue.waiting);
             waiting.wanted = waiting.wanted.max(self.number);
             drop(waiting);

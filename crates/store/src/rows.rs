@@ -4,6 +4,9 @@ use crate::cells::{AccountCell, ApprovalCell, RunCell, SubjectCell};
 use crate::commit::AccountId;
 use comity_core::{ApprovalId, Digest, RunId, SubjectId, Timestamp};
 
+/// The most rows one read returns.
+pub const PAGE: usize = 1_000;
+
 /// A run, by id.
 #[derive(Clone, Debug)]
 pub struct RunRow {

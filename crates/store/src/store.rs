@@ -4,6 +4,7 @@ use crate::apply::Link;
 use crate::cells::{BreakerCell, LogCell, RunCell};
 use crate::commit::{AccountId, Commit, Receipt};
 use crate::error::{CommitError, Error};
+use crate::postgres::{self, Place, Postgres, SCHEMES};
 use crate::rows::{AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, RunRow, SubjectRow, Totals};
 use crate::scan::{Page, Scan, Scanned};
 use crate::sqlite::{self, Sqlite};
@@ -50,8 +51,36 @@ pub enum Pump {
 pub enum Address {
     /// In this file.
     File(PathBuf),
+    /// In this database on a server, as its address was written: there may be a password in it.
+    Server(Secret),
     /// Nowhere this build knows.
     Unknown(String),
+}
+
+/// A text that is not for printing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&postgres::redacted(&self.0))
+    }
+}
+
+impl Address {
+    /// How it is shown to people: a path as it is, an address without user, password and parameters.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Server(address) => postgres::redacted(&address.0),
+            Self::Unknown(address) => address.clone(),
+        }
+    }
+
+    /// Whether it is a database on a server.
+    pub fn is_server(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
 }
 
 impl From<PathBuf> for Address {
@@ -60,6 +89,9 @@ impl From<PathBuf> for Address {
     /// SQLite gives some texts a meaning of their own: a database in memory would acknowledge what is then lost.
     fn from(path: PathBuf) -> Self {
         let text = path.to_string_lossy();
+        if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
+            return Self::Server(Secret(text.into_owned()));
+        }
         match text.split_once("://") {
             Some((scheme, _)) => Self::Unknown(format!("{scheme}://…")),
             None if text.is_empty() || text == ":memory:" || text.starts_with("file:") => {
@@ -112,6 +144,15 @@ impl Options {
         let Self { access, durability, link, points, pump, patience, now, id, .. } = self;
         sqlite::Settings { path, access, durability, link, points, pump, patience, now, id }
     }
+
+    fn for_server(self, address: &Secret) -> Result<postgres::Settings, Error> {
+        let place: Place = address.0.parse()?;
+        let Self { access, durability, link, points, pump, patience, now, id, .. } = self;
+        if pump == Pump::Manual {
+            return Err(Error::Unsupported { server: place.shown, what: "to be driven by hand" });
+        }
+        Ok(postgres::Settings { place, access, durability, link, points, patience, now, id })
+    }
 }
 
 /// A place where commits become durable. Cheap to clone; the last clone closes it.
@@ -121,6 +162,7 @@ pub struct Store(Backend);
 #[derive(Clone)]
 enum Backend {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// The same call on whichever backend it is.
@@ -128,15 +170,20 @@ macro_rules! on_each {
     ($store:expr, $backend:ident => $call:expr) => {
         match &$store.0 {
             Backend::Sqlite($backend) => $call,
+            Backend::Postgres($backend) => $call,
         }
     };
 }
 
 impl Store {
-    /// Opens the database, making it or bringing its schema up to date if need be.
+    /// Opens the database, making it or bringing its schema up to date if need be. A server is not spoken to before
+    /// it is needed.
     pub fn open(options: Options) -> Result<Self, Error> {
         match options.address.clone() {
             Address::File(path) => Ok(Self(Backend::Sqlite(Sqlite::open(options.for_file(path))?))),
+            Address::Server(address) => {
+                Ok(Self(Backend::Postgres(Postgres::open(options.for_server(&address)?)?)))
+            }
             Address::Unknown(address) => Err(Error::UnknownBackend(address)),
         }
     }
@@ -146,10 +193,12 @@ impl Store {
     pub fn queue(&self, commit: Commit) -> Ticket {
         match &self.0 {
             Backend::Sqlite(backend) => Ticket(Waiting::Sqlite(backend.queue(commit))),
+            Backend::Postgres(backend) => Ticket(Waiting::Postgres(backend.queue(commit))),
         }
     }
 
-    /// Counts batches made durable; changes after each one.
+    /// Counts batches that this process made durable. Changes after each one; on a server also when another process
+    /// may have made one.
     pub fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
         on_each!(self, backend => backend.commits())
     }
@@ -158,17 +207,39 @@ impl Store {
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Backend::Sqlite(backend) => Some(backend.path()),
+            Backend::Postgres(_) => None,
+        }
+    }
+
+    /// From its first commit on, shows other processes on a server that `owner` is alive, until it is closed. Beside a
+    /// file nothing is shown.
+    pub fn claim(&self, owner: Arc<str>) {
+        if let Backend::Postgres(backend) = &self.0 {
+            backend.claim(owner);
+        }
+    }
+
+    /// Whether a process on the server showed within the last seconds that `owner` is alive. Never so for a file.
+    pub async fn lives(&self, owner: &str) -> Result<bool, Error> {
+        match &self.0 {
+            Backend::Sqlite(_) => Ok(false),
+            Backend::Postgres(backend) => backend.lives(owner).await,
         }
     }
 
     /// Runs one batch of at most `most` queued commits and says how many it took: for simulators.
     pub fn pump(&self, most: usize) -> usize {
-        on_each!(self, backend => backend.pump(most))
+        match &self.0 {
+            Backend::Sqlite(backend) => backend.pump(most),
+            Backend::Postgres(_) => 0,
+        }
     }
 
     /// Forgets every queued commit, as a crash would: for simulators.
     pub fn discard(&self) {
-        on_each!(self, backend => backend.discard());
+        if let Backend::Sqlite(backend) = &self.0 {
+            backend.discard();
+        }
     }
 
     /// The store as it is now, for reads that must fit together: what is committed later does not show.
@@ -177,6 +248,7 @@ impl Store {
     pub async fn snapshot(&self) -> Result<Self, Error> {
         match &self.0 {
             Backend::Sqlite(backend) => Ok(Self(Backend::Sqlite(backend.snapshot().await?))),
+            Backend::Postgres(backend) => Ok(Self(Backend::Postgres(backend.snapshot().await?))),
         }
     }
 
@@ -185,7 +257,10 @@ impl Store {
     /// The copy holds nothing but its rows: what was once written over is not in it. Errors if there is a file
     /// at `path` that is not empty.
     pub async fn copy_to(&self, path: &Path) -> Result<(), Error> {
-        on_each!(self, backend => backend.copy_to(path).await)
+        match &self.0 {
+            Backend::Sqlite(backend) => backend.copy_to(path).await,
+            Backend::Postgres(backend) => Err(backend.unsupported("a copy in a file")),
+        }
     }
 
     /// What this database has called itself since it was made: 16 bytes.
@@ -357,6 +432,8 @@ impl Store {
     ) -> Result<Page, Error> {
         match &self.0 {
             Backend::Sqlite(backend) => backend.scan(scan, visit).await,
+            // Its rows lie in no order of their own.
+            Backend::Postgres(_) => Ok(Page::Odd),
         }
     }
 
@@ -365,6 +442,7 @@ impl Store {
     pub fn counts_rows(&self) -> bool {
         match &self.0 {
             Backend::Sqlite(_) => true,
+            Backend::Postgres(_) => false,
         }
     }
 
@@ -373,9 +451,13 @@ impl Store {
         on_each!(self, backend => backend.tenants().await)
     }
 
-    /// Asks the backend to check the structure of what it keeps; the first complaint, if there is one.
+    /// Asks the backend to check the structure of what it keeps; the first complaint, if there is one. A server checks
+    /// its own pages as it reads them, and is not asked.
     pub async fn integrity(&self) -> Result<Option<String>, Error> {
-        on_each!(self, backend => backend.integrity().await)
+        match &self.0 {
+            Backend::Sqlite(backend) => backend.integrity().await,
+            Backend::Postgres(_) => Ok(None),
+        }
     }
 }
 
@@ -384,6 +466,7 @@ pub struct Ticket(Waiting);
 
 enum Waiting {
     Sqlite(sqlite::Ticket),
+    Postgres(postgres::Ticket),
 }
 
 impl Ticket {
@@ -391,6 +474,7 @@ impl Ticket {
     pub fn take(&mut self) -> Option<Result<Receipt, CommitError>> {
         match &mut self.0 {
             Waiting::Sqlite(ticket) => ticket.take(),
+            Waiting::Postgres(ticket) => ticket.take(),
         }
     }
 }
@@ -401,6 +485,7 @@ impl Future for Ticket {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Waiting::Sqlite(ticket) => Pin::new(ticket).poll(cx),
+            Waiting::Postgres(ticket) => Pin::new(ticket).poll(cx),
         }
     }
 }

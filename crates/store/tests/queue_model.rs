@@ -84,9 +84,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::driven(Drive::Callers)
+    }
+
+    fn driven(drive: Drive) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
         let recorder = Recorder { log: Arc::clone(&log), recovered: 0 };
-        let queue = Arc::new(Queue::new(recorder, Drive::Callers));
+        let queue = Arc::new(Queue::new(recorder, drive));
         let serving = Arc::clone(&queue);
         Self { queue, log, writer: thread::spawn(move || serving.serve()) }
     }
@@ -122,8 +126,8 @@ fn glance(ticket: &mut Ticket<Recorder>) -> Poll<Done> {
     Pin::new(ticket).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn every_caller_gets_its_own_answer(callers: u32, jobs: u32) {
-    let world = World::new();
+fn every_caller_gets_its_own_answer(drive: Drive, callers: u32, jobs: u32) {
+    let world = World::driven(drive);
     let act = move |caller: u32| {
         move |queue: &Arc<Queue<Recorder>>| {
             for job in 0..jobs {
@@ -141,18 +145,22 @@ fn every_caller_gets_its_own_answer(callers: u32, jobs: u32) {
 
 #[test]
 fn every_caller_gets_its_own_answer_whatever_the_schedule() {
-    shuttle::check_random(|| every_caller_gets_its_own_answer(3, 2), SCHEDULES);
-    shuttle::check_random(|| every_caller_gets_its_own_answer(5, 1), SCHEDULES);
+    for drive in [Drive::Callers, Drive::Thread] {
+        shuttle::check_random(move || every_caller_gets_its_own_answer(drive, 3, 2), SCHEDULES);
+        shuttle::check_random(move || every_caller_gets_its_own_answer(drive, 5, 1), SCHEDULES);
+    }
 }
 
 #[test]
 fn every_caller_gets_its_own_answer_under_adverse_priorities() {
-    shuttle::check_pct(|| every_caller_gets_its_own_answer(3, 2), SCHEDULES, 3);
+    for drive in [Drive::Callers, Drive::Thread] {
+        shuttle::check_pct(move || every_caller_gets_its_own_answer(drive, 3, 2), SCHEDULES, 3);
+    }
 }
 
 #[test]
 fn two_callers_are_answered_in_the_first_schedules_of_a_full_search() {
-    shuttle::check_dfs(|| every_caller_gets_its_own_answer(2, 1), Some(10_000));
+    shuttle::check_dfs(|| every_caller_gets_its_own_answer(Drive::Callers, 2, 1), Some(10_000));
 }
 
 /// Two callers queue and await; what they see is that a batch is a prefix of the queue.
@@ -236,8 +244,8 @@ fn a_ticket_dropped_at_any_stage_is_still_carried_out() {
 }
 
 /// Nobody but the writer can do it: the only ticket is dropped.
-fn the_writer_alone_carries_out_a_dropped_ticket(polls: u32) {
-    let world = World::new();
+fn the_writer_alone_carries_out_a_dropped_ticket(drive: Drive, polls: u32) {
+    let world = World::driven(drive);
     let mut ticket = world.queue.push(Job::Plain(1));
     for _ in 0..polls {
         if glance(&mut ticket).is_ready() {
@@ -254,7 +262,10 @@ fn the_writer_alone_carries_out_a_dropped_ticket(polls: u32) {
 #[test]
 fn the_writer_carries_out_a_dropped_ticket_by_itself() {
     for polls in 0..3 {
-        shuttle::check_random(move || the_writer_alone_carries_out_a_dropped_ticket(polls), SCHEDULES);
+        for drive in [Drive::Callers, Drive::Thread] {
+            let world = move || the_writer_alone_carries_out_a_dropped_ticket(drive, polls);
+            shuttle::check_random(world, SCHEDULES);
+        }
     }
 }
 

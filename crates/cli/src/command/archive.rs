@@ -9,7 +9,9 @@ use crate::summary::count;
 use clap::{ArgGroup, Args};
 use comity_api::{ArchiveCheck, ArchiveReport};
 use comity_core::RunId;
-use comity_runtime::{Address, Archived, Place, PlaceOptions, Progress, Runtime, Verifier, check_archive};
+use comity_runtime::{
+    ArchiveAddress, Archived, Place, PlaceOptions, Progress, Runtime, Verifier, check_archive,
+};
 use std::str::FromStr;
 
 /// How many runs go by between two lines, where nothing can be redrawn.
@@ -40,7 +42,7 @@ pub struct Archive {
 
 /// Where an archive is.
 #[derive(Clone, Debug)]
-pub struct Where(Address);
+pub struct Where(ArchiveAddress);
 
 impl FromStr for Where {
     type Err = String;

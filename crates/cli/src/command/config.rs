@@ -1,12 +1,13 @@
 //! `comity config`: the settings that count.
 
-use crate::config::Said;
+use crate::config::{Said, shown};
 use crate::context::Context;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::{Format, Stream, Tone, one_line};
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use std::path::Path;
 
 /// Show settings.
 #[derive(Debug, Args)]
@@ -60,6 +61,10 @@ pub fn perform(context: &Context, args: &Config) -> Result<Exit, Error> {
 }
 
 fn row(said: &Said) -> Row {
-    let value = one_line(&said.value.to_string_lossy());
+    let value = match said.key {
+        "db" => shown(Path::new(&said.value)),
+        _ => said.value.to_string_lossy().into_owned(),
+    };
+    let value = one_line(&value);
     Row { key: said.key, value, origin: one_line(&said.origin.to_string()) }
 }

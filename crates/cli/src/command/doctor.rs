@@ -105,6 +105,9 @@ fn database(facts: &Facts) -> Finding {
             format!("{path}: none yet, and its folder cannot be written"),
             "make the folder writable, or choose another with `--db PATH`",
         ),
+        Database::Open { schema, .. } if facts.is_server => {
+            ok("database", format!("{path}: answers, schema {schema}"))
+        }
         Database::Open { schema, .. } => {
             ok("database", format!("{path}: writable, write-ahead log, schema {schema}"))
         }

@@ -1,5 +1,7 @@
 //! `comity verify`: recomputes the ledger.
 
+mod proof;
+
 use super::{attest, export};
 use crate::args::{Verified, Verify};
 use crate::context::{Context, Database, must_exist};
@@ -13,6 +15,8 @@ use comity_runtime::view::check_export;
 
 /// The most bytes of an export that are read: what an archive takes as one object.
 const LIMIT: u64 = 256 << 20;
+/// The most bytes of a checkpoint that are read.
+const CHECKPOINT: u64 = 64 << 10;
 
 /// Verifies one run, or everything, or a file.
 pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
@@ -24,16 +28,26 @@ pub fn perform(context: &Context, args: &Verify) -> Result<Exit, Error> {
             if attest::is_envelope(&text) {
                 return attest::verify(context, &text, args.key.as_ref());
             }
+            if proof::is_one(&text) {
+                return proof::verify(context, &text, args);
+            }
             let (report, _) = check_export(text.as_bytes(), args.key.as_slice());
             return Ok(export::conclude(&context.printer, &report));
         }
     };
+    let kept = args.checkpoint.as_ref().map(|path| files::text(path, CHECKPOINT)).transpose()?;
     let report = context.block_on(async {
         let runtime = context.open(Database::Read)?.runtime;
         if let Some(run) = only {
             must_exist(&runtime, run).await?;
         }
-        Ok(runtime.verify(only).await?)
+        let mut report = runtime.verify(only).await?;
+        if let Some(kept) = kept.filter(|_| report.valid) {
+            let fault = runtime.held_against(kept.as_bytes(), args.witness.clone()).await?;
+            report.valid = fault.is_none();
+            report.fault = fault.map(|fault| fault.what);
+        }
+        Ok(report)
     })?;
     let printer = &context.printer;
     match printer.format() {
@@ -69,6 +83,9 @@ pub fn shown(printer: &Printer, report: &VerifyReport) -> String {
     if report.accounts > 0 {
         counts.push_str(&format!(", {}", count(report.accounts, "account")));
     }
+    if report.checkpoints > 0 {
+        counts.push_str(&format!(", {}", count(report.checkpoints, "checkpoint")));
+    }
     let mut out = if report.valid {
         format!("{} {counts}\n", printer.paint(Stream::Out, Tone::Good, "valid:"))
     } else {
@@ -78,6 +95,12 @@ pub fn shown(printer: &Printer, report: &VerifyReport) -> String {
     };
     if let Some(head) = &report.head {
         out.push_str(&format!("head: {head}\n"));
+    }
+    if report.valid && report.unprotected > 0 {
+        let open = count(report.unprotected, "entry");
+        out.push_str(&format!(
+            "unprotected: {open} since the last checkpoint; `comity checkpoint` makes one\n"
+        ));
     }
     out.push_str(&format!("not shown: {}\n", report.not_shown));
     out

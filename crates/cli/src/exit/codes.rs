@@ -24,6 +24,11 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0220", "A migration of the database was applied in another form."),
     ("CM0221", "The database failed."),
     ("CM0222", "The folder that the run's programs start in is gone."),
+    ("CM0223", "The address of the database is wrong."),
+    ("CM0224", "The server of the database cannot be reached."),
+    ("CM0225", "A row on the server is not as it was written."),
+    ("CM0226", "The role on the server may see every tenant's rows."),
+    ("CM0227", "The server's database cannot do this."),
     ("CM0230", "There is no such run."),
     ("CM0231", "Another process works on the run."),
     ("CM0232", "The run was started under other rules of planning."),
@@ -87,4 +92,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0314", "A witness has seen another view of the log."),
     ("CM0315", "The newest checkpoint of the log is not as it was written."),
     ("CM0316", "More would be erased than one erasure takes on."),
+    ("CM0320", "The key of a log is not known here."),
+    ("CM0321", "The run has no entry at this place."),
 ];

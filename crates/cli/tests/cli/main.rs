@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod answers;
 mod attest;
+mod auditor;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]

@@ -110,7 +110,7 @@ pub struct Found {
 
 impl Book {
     /// Erases, and says what was done. Errors if a hold keeps any of it, or a live process works on any of it.
-    pub async fn erase(&self, aim: &Aim, mode: Mode, alive: &Alive<'_>) -> Result<Receipt, Error> {
+    pub async fn erase(&self, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Receipt, Error> {
         let read = self.free(alive).await?;
         let found = self.find(&read, aim, mode, alive).await?;
         if found.subjects.is_empty() {
@@ -131,11 +131,11 @@ impl Book {
     }
 
     /// What an aim comes to, without doing anything. Errors as [`Book::erase`] does.
-    pub async fn find_only(&self, aim: &Aim, mode: Mode, alive: &Alive<'_>) -> Result<Found, Error> {
+    pub async fn find_only(&self, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Found, Error> {
         self.find(&self.open().await?, aim, mode, alive).await
     }
 
-    async fn find(&self, read: &Read, aim: &Aim, mode: Mode, alive: &Alive<'_>) -> Result<Found, Error> {
+    async fn find(&self, read: &Read, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Found, Error> {
         let rows = match aim {
             Aim::Run(run) => {
                 if *run == self.id {
@@ -174,7 +174,7 @@ impl Book {
                     }
                     return Err(Error::OnHold { hold: hold.to_string() });
                 }
-                if cell.status == RunStatus::Running as u8 && alive(&cell.owner) {
+                if cell.status == RunStatus::Running as u8 && alive.lives(&cell.owner).await {
                     return Err(Error::Alive { run, owner: cell.owner.to_string() });
                 }
                 runs.insert(run);

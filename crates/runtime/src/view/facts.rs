@@ -28,7 +28,7 @@ impl Runtime {
         };
         Ok(StepFacts {
             run_id: id.to_string(),
-            run_status: self.standing(&cell).0.word().to_owned(),
+            run_status: self.standing(&cell).await?.0.word().to_owned(),
             file,
             limits: limits.and_then(|limits| serde_json::from_value(limits).ok()).unwrap_or_default(),
             causes: placed.map(|placed| causes(&plan, placed, &steps)).unwrap_or_default(),

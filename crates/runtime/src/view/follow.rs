@@ -69,13 +69,13 @@ impl Runtime {
         loop {
             let news = reader.next < cell.next_seq;
             if !reader.drain(self, &cell, out).await? {
-                return Ok(self.standing(&cell).0);
+                return Ok(self.standing(&cell).await?.0);
             }
             idle = if news { 0 } else { idle + 1 };
             let said = RunStatus::from_number(cell.status).unwrap_or(RunStatus::Running);
             let told = reader.next >= cell.next_seq;
             if told && is_enough(said, until) {
-                return Ok(self.standing(&cell).0);
+                return Ok(self.standing(&cell).await?.0);
             }
             let doubtful = told && said == RunStatus::Running && until == Until::Paused;
             if doubtful && idle >= patience.doubt && self.is_cut_off(id, &cell).await? {
@@ -89,7 +89,7 @@ impl Runtime {
 
     /// Whether the run's process is gone, and wrote nothing more before it went.
     async fn is_cut_off(&self, id: RunId, cell: &RunCell) -> Result<bool, Error> {
-        Ok(self.standing(cell).1.is_none() && self.row(id).await? == *cell)
+        Ok(self.standing(cell).await?.1.is_none() && self.row(id).await? == *cell)
     }
 
     async fn row(&self, id: RunId) -> Result<RunCell, Error> {

@@ -51,7 +51,7 @@ impl Runtime {
 
     /// One run, if it is wanted.
     async fn summary(&self, row: &RunRow, wanted: &RunsWanted) -> Result<Option<RunSummary>, Error> {
-        let (status, owner) = self.standing(&row.cell);
+        let (status, owner) = self.standing(&row.cell).await?;
         if !wanted.statuses.is_empty() && !wanted.statuses.contains(&status) {
             return Ok(None);
         }

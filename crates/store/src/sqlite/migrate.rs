@@ -2,24 +2,17 @@
 
 use super::{APPLICATION, Settings, fail};
 use crate::error::Error;
-use comity_core::Digest;
+use crate::migrations::{self, ID, Migration, checksum};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every migration, oldest first. A text that has been released is never changed.
-const MIGRATIONS: &[(u64, &str, &str)] = &[
+const MIGRATIONS: &[Migration] = &[
     (1, "path", include_str!("../migrations/0001_path.sql")),
     (2, "proof", include_str!("../migrations/0002_proof.sql")),
 ];
 
-/// The name under which a database keeps what it calls itself, beside the tenants' own pins.
-pub const ID: &str = "store";
-
 /// The number of the newest migration: the schema of every database that is open.
 pub const SCHEMA: usize = MIGRATIONS.len();
-
-fn checksum(text: &str) -> String {
-    Digest::of(&[b"comity/migration/v1\n", text.as_bytes()]).hex()
-}
 
 /// Applies what is missing. Each migration and its record are one transaction, so a kill leaves either
 /// both or neither.
@@ -28,7 +21,7 @@ pub fn bring_up(connection: &mut Connection, settings: &Settings) -> Result<(), 
     if recorded(connection).map_err(fail)?.len() < MIGRATIONS.len() {
         apply_missing(connection, settings).map_err(fail)?;
     }
-    check(&recorded(connection).map_err(fail)?)
+    migrations::check(&recorded(connection).map_err(fail)?, MIGRATIONS)
 }
 
 /// Refuses a database of an earlier build, which only reading cannot bring up to date.
@@ -42,7 +35,7 @@ pub fn refuse_older(connection: &Connection, settings: &Settings) -> Result<(), 
         );
         return Err(Error::Open { path: settings.path.clone(), why });
     }
-    check(&found)
+    migrations::check(&found, MIGRATIONS)
 }
 
 fn apply_missing(connection: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
@@ -97,34 +90,4 @@ fn recorded(connection: &Connection) -> rusqlite::Result<Vec<(u64, String)>> {
     let mut query = connection.prepare("SELECT version, checksum FROM migrations ORDER BY version")?;
     let rows = query.query_map([], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
     rows.collect()
-}
-
-fn check(applied: &[(u64, String)]) -> Result<(), Error> {
-    for (found, sum) in applied {
-        match MIGRATIONS.iter().find(|(version, ..)| version == found) {
-            None => return Err(Error::Newer { found: *found, known: MIGRATIONS.len() as u64 }),
-            Some((version, _, text)) if checksum(text) != *sum => {
-                return Err(Error::Migration {
-                    version: *version,
-                    applied: sum.clone(),
-                    known: checksum(text),
-                });
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refuses_a_newer_schema_and_a_changed_text() {
-        let (_, _, text) = MIGRATIONS[0];
-        assert!(check(&[(1, checksum(text))]).is_ok());
-        assert!(matches!(check(&[(1, checksum("x"))]), Err(Error::Migration { version: 1, .. })));
-        assert!(matches!(check(&[(99, String::new())]), Err(Error::Newer { found: 99, .. })));
-    }
 }

@@ -2,11 +2,11 @@
 
 use super::Sqlite;
 use super::codec::{self, loaded, log_cell, parsed, stored, subject_cell};
-use super::migrate::ID;
-use super::read::{PAGE, run_row};
+use super::read::run_row;
 use crate::cells::{LogCell, RunCell};
 use crate::error::Error;
-use crate::rows::{CheckpointRow, LeafRow, RunRow, SubjectRow};
+use crate::migrations::ID;
+use crate::rows::{CheckpointRow, LeafRow, PAGE, RunRow, SubjectRow};
 use comity_core::{Digest, RunId, SubjectId, Tenant, Timestamp};
 use rusqlite::{OptionalExtension, Row};
 

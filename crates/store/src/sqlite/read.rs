@@ -5,14 +5,11 @@ use super::{Inner, Sqlite, fail, open};
 use crate::cells::{BreakerCell, RunCell};
 use crate::commit::{AccountId, MAX_PAYLOADS};
 use crate::error::Error;
-use crate::rows::{AccountRow, ApprovalRow, EntryRow, PayloadRow, RunRow, Totals};
+use crate::rows::{AccountRow, ApprovalRow, EntryRow, PAGE, PayloadRow, RunRow, Totals};
 use comity_core::{ApprovalId, RunId, Tenant};
 use rusqlite::{Connection, OptionalExtension, Row, Statement};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The most rows one read returns.
-pub const PAGE: usize = 1_000;
 
 impl Sqlite {
     /// The store as it is now, for reads that must fit together: what is committed later does not show.

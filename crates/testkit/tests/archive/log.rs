@@ -9,10 +9,12 @@ use comity_ledger::log::leaf::{Leaf, LeafKind, entry_leaf};
 use comity_ledger::log::merkle::{Frontier, Head};
 use comity_ledger::log::note::{Kind, Note, SecretKey};
 use comity_runtime::keys::KeyPlace;
+use comity_runtime::view::{ExportWanted, check_export};
 use comity_runtime::{
     Archived, Durability, Hooks, Request, Runtime, Settings, check_archive, no_files, system_world,
 };
 use comity_store::{Anchor, Commit, Fence, NewLeaf, Op, Store};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -206,4 +208,40 @@ async fn a_run_that_is_not_the_one_the_log_has_is_found() {
         found.fault.as_ref().is_some_and(|fault| fault.contains("not those that the log has")),
         "{found:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_proves_how_much_of_it_is_in_the_log() {
+    let mut desk = Desk::open().await;
+    desk.run().await;
+    let run = desk.runtime.newest().await.unwrap().unwrap();
+    let export = async |desk: &Desk| desk.runtime.export(run, ExportWanted::default()).await.unwrap();
+    let known = [desk.key.verifier().clone()];
+    assert_eq!(check_export(&export(&desk).await, &known).0.proven, None);
+    desk.anchor(1).await;
+    let proved = export(&desk).await;
+    assert_eq!(export(&desk).await, proved, "the same bytes every time");
+    let (found, read) = check_export(&proved, &known);
+    assert_eq!((found.fault, found.proven, found.signed), (None, Some(found.entries), true));
+    assert!(!check_export(&proved, &[]).0.signed);
+    let stranger = SecretKey::new(desk.key.verifier().name(), Kind::Ed25519, &[8; 32]).unwrap();
+    assert!(!check_export(&proved, &[stranger.verifier().clone()]).0.valid, "another key signed it");
+    // The proof of another run, and one whose path leads elsewhere.
+    desk.run().await;
+    desk.anchor(1).await;
+    let next = desk.runtime.newest().await.unwrap().unwrap();
+    let other = desk.runtime.export(next, ExportWanted::default()).await.unwrap();
+    let proof = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap()["proof"].clone();
+    let mut exchanged = serde_json::to_value(read.unwrap()).unwrap();
+    for (wrong, fault) in [
+        (proof(&other), "it is of another entry"),
+        (
+            proof(&proved).as_str().unwrap().replace("run head", "run close").into(),
+            "not in the log that was signed",
+        ),
+    ] {
+        exchanged["proof"] = wrong;
+        let found = check_export(exchanged.to_string().as_bytes(), &known).0;
+        assert!(found.fault.as_ref().is_some_and(|what| what.contains(fault)), "{found:?}");
+    }
 }

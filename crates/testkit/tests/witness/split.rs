@@ -2,15 +2,14 @@
 
 use crate::service::State;
 use comity_core::{RunId, Unwatched};
-use comity_ledger::keys::MemoryKeys;
 use comity_ledger::log::note::Note;
-use comity_runtime::keys::KeyPlace;
 use comity_runtime::{Error, Runtime, Settings, Witness, Witnessed, system_world};
 use comity_store::{Anchor, Commit, Durability, Fence, NewLeaf, Op};
 use comity_testkit::grown::Grown;
+use comity_testkit::keys::{data_home, place};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::process::Command;
+use std::sync::Arc;
 
 const FLOW: &str =
     "name: x\nnodes:\n  a: {kind: echo}\n  b: {kind: echo}\n  c: {kind: echo}\n  d: {kind: echo}\n";
@@ -26,8 +25,9 @@ impl House {
         command
             .args(["run", "flow.yaml", "--db", "a.db"])
             .current_dir(folder.path())
-            .env("XDG_DATA_HOME", comity_testkit::keys::data_home());
-        assert!(command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+            .env("XDG_DATA_HOME", data_home());
+        let ended = command.output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         Self(folder)
     }
 
@@ -40,12 +40,8 @@ impl House {
 }
 
 fn open(database: &Path) -> Runtime {
-    // A copy of a database has the keys of the one it was copied from.
-    static KEYS: OnceLock<Arc<MemoryKeys>> = OnceLock::new();
     let world = system_world(Arc::new(Unwatched));
-    let keys = KEYS.get_or_init(|| Arc::new(MemoryKeys::new(Arc::clone(&world.entropy))));
-    let keys = KeyPlace::Given(Arc::clone(keys) as _);
-    Runtime::open(Settings::local(database, Durability::Process, world, keys)).unwrap()
+    Runtime::open(Settings::local(database, Durability::Process, world, place())).unwrap()
 }
 
 async fn only_run(runtime: &Runtime) -> (RunId, u64) {

@@ -1,12 +1,12 @@
 //! What there is to see: the database, the disk, the clock, the terminal, the environment. Makes nothing.
 
-use crate::config::{Surroundings, check_file};
+use crate::config::{Surroundings, check_file, shown};
 use crate::context::{self, Context};
 use crate::error::Error;
 use crate::exit::meaning;
 use crate::screen::Screen;
 use comity_core::Unwatched;
-use comity_runtime::{SCHEMA, Signs, signs, system_world};
+use comity_runtime::{Address, SCHEMA, Signs, signs, system_world};
 use rustix::fs::{Access, access, statvfs};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,8 @@ pub struct Facts {
     pub free: Option<u64>,
     /// Other processes on it.
     pub signs: Signs,
+    /// Whether the database is on a server: then nothing is known of its disk.
+    pub is_server: bool,
     /// The clock, in milliseconds since 1970.
     pub now: u64,
     /// When the database was last written, in milliseconds since 1970.
@@ -103,7 +105,8 @@ pub fn gather(context: &Context) -> Facts {
         keys: crate::provider::keys(),
         config,
         programs: PROGRAMS.into_iter().map(|name| (name, is_installed(name))).collect(),
-        path,
+        path: shown(&path).into(),
+        is_server: Address::from(path).is_server(),
     }
 }
 

@@ -9,6 +9,7 @@ fn fine() -> Facts {
         path: ".comity/comity.db".into(),
         database: Database::Open { schema: 1, runs: 3, interrupted: 0, waiting: 0 },
         free: Some(12_340_000_000),
+        is_server: false,
         signs: Signs::default(),
         now: 1_795_000_000_000,
         newest: Some(1_794_999_000_000),
@@ -38,6 +39,7 @@ fn a_machine_on_which_much_is_wrong() {
     let facts = Facts {
         database: Database::None { writable: false },
         free: Some(7_000_000),
+        is_server: false,
         signs: Signs { alive: 1, gone: 2 },
         now: 1_700_000_000_000,
         newest: None,

@@ -1,0 +1,208 @@
+//! The log of this runtime's tenant: it is extended, proved from, and held against what was kept elsewhere.
+
+mod pin;
+
+pub use pin::{known_key, remember_key};
+
+use crate::error::Error;
+use crate::runtime::Runtime;
+use crate::view::{Depth, Which};
+use comity_core::{Digest, RunId};
+use comity_govern::{Anchored, Error as GateError};
+use comity_ledger::keys::KeyFault;
+pub use comity_ledger::log::check::NotShown;
+use comity_ledger::log::check::{Shown, Trust, check, open, open_by, origin_of};
+use comity_ledger::log::checkpoint::Checkpoint;
+use comity_ledger::log::consistency::Consistency;
+use comity_ledger::log::note::{SecretKey, Verifier};
+use comity_ledger::log::proof::Proof;
+use comity_ledger::log::prove::{prove, prove_consistency};
+use comity_ledger::log::sequence::{KEY_PIN, key_of};
+use comity_ledger::{Error as LedgerError, Fault, held_against};
+use futures_util::future::pending;
+use pin::{LOG, spelled};
+use std::convert::Infallible;
+
+/// Which entry of a run is proved.
+#[derive(Clone, Debug)]
+pub enum ProvedEntry {
+    /// The last one.
+    Last,
+    /// The one at this place, from 0.
+    At(u64),
+    /// The last one about this step.
+    Of(Which),
+}
+
+impl Runtime {
+    /// Brings everything that is durable under a signed checkpoint; the newest one. `None` if there never was a run.
+    ///
+    /// The public key is pinned at its first use, in the store and beside the keys. Errors if it is another one now.
+    pub async fn anchor(&self) -> Result<Option<Anchored>, Error> {
+        let key = self.log_signer().await?;
+        Ok(self.gate().anchor(self.tenant(), &key).await?)
+    }
+
+    async fn log_signer(&self) -> Result<SecretKey, Error> {
+        let keys = self.vault().keys();
+        let seed = keys.signing_seed().await.map_err(LedgerError::from)?;
+        let key = key_of(self.store(), self.tenant(), seed.bytes()).await?;
+        let own = spelled(key.verifier());
+        let known = keys.pin(LOG, &own).await.map_err(LedgerError::from)?;
+        if known == own { Ok(key) } else { Err(self.other_key(known, own)) }
+    }
+
+    fn other_key(&self, known: String, found: String) -> Error {
+        GateError::OtherKey { tenant: self.tenant().clone(), known, found }.into()
+    }
+
+    /// The public key that the log is signed with, as the store has it; `None` if it was never signed.
+    pub async fn log_key(&self) -> Result<Option<Verifier>, Error> {
+        let Some(pinned) = self.store().pinned(self.tenant(), KEY_PIN).await? else { return Ok(None) };
+        let key = str::from_utf8(&pinned).ok().and_then(|text| text.parse().ok());
+        let bad = || LedgerError::Log {
+            tenant: self.tenant().clone(),
+            why: "the key that is pinned in the database is not a key".to_owned(),
+        };
+        Ok(Some(key.ok_or_else(bad)?))
+    }
+
+    /// Compares the store's public key with the one that was first seen here, which it becomes if there was none.
+    /// What is wrong, if anything. Keys that cannot be reached at all are nothing to compare with.
+    pub(crate) async fn compare_key(&self) -> Result<Option<String>, Error> {
+        let Some(key) = self.log_key().await? else { return Ok(None) };
+        let own = spelled(&key);
+        match self.vault().keys().pin(LOG, &own).await {
+            Ok(known) if known == own => Ok(None),
+            Ok(known) => Ok(Some(format!(
+                "the log of tenant `{}` is signed with the key {own}, and the one known here is {known}",
+                self.tenant()
+            ))),
+            Err(KeyFault::Place { .. }) => Ok(None),
+            Err(fault) => Err(LedgerError::from(fault).into()),
+        }
+    }
+
+    /// Proves that an entry is in the log. Everything durable is brought under a checkpoint first, if need be.
+    pub async fn prove(&self, run: RunId, entry: &ProvedEntry) -> Result<Proof, Error> {
+        let cell = self.store().run(self.tenant(), run).await?.ok_or(GateError::NoRun(run))?;
+        let seq = match entry {
+            ProvedEntry::Last => cell.next_seq.saturating_sub(1),
+            ProvedEntry::At(seq) => *seq,
+            ProvedEntry::Of(which) => self.last_entry_of(run, which).await?,
+        };
+        if seq >= cell.next_seq {
+            return Err(Error::NoEntry { run, seq, entries: cell.next_seq });
+        }
+        if seq >= cell.anchored {
+            self.anchor().await?;
+        }
+        Ok(prove(self.store(), self.tenant(), run, seq).await?)
+    }
+
+    async fn last_entry_of(&self, run: RunId, which: &Which) -> Result<u64, Error> {
+        let view = self.view(run, &Depth::Of(which.clone())).await?;
+        let none = || Error::NoStep { run, step: which.step.clone() };
+        let step = view.steps.into_iter().rfind(|step| which.is(&step.step, step.pass)).ok_or_else(none)?;
+        let reached = step.entries.iter().map(|entry| entry.seq).max();
+        reached.ok_or_else(|| Error::NotReached { run, step: which.step.clone() })
+    }
+
+    /// Proves that the log at `new`, or at its newest checkpoint, begins with the log at `old`. Both are signed
+    /// checkpoints.
+    pub async fn prove_consistency(&self, old: Vec<u8>, new: Option<Vec<u8>>) -> Result<Consistency, Error> {
+        let new = match new {
+            Some(new) => new,
+            None => {
+                let none = || LedgerError::Log {
+                    tenant: self.tenant().clone(),
+                    why: "it has no checkpoint yet".to_owned(),
+                };
+                self.store().checkpoint(self.tenant(), None).await?.ok_or_else(none)?.note
+            }
+        };
+        Ok(prove_consistency(self.store(), self.tenant(), old, new).await?)
+    }
+
+    /// Holds the log against a signed checkpoint that was kept elsewhere; what is wrong, if anything.
+    pub async fn held_against(&self, kept: &[u8], witnesses: Vec<Verifier>) -> Result<Option<Fault>, Error> {
+        let fault = |what: String| Ok(Some(Fault { run: None, seq: None, what }));
+        let Some(key) = self.log_key().await? else {
+            return fault("the log has no checkpoint, and one was kept elsewhere".to_owned());
+        };
+        let checkpoint: Checkpoint = match open(kept, &Trust { key, witnesses }) {
+            Ok(checkpoint) => checkpoint,
+            Err(why) => return fault(format!("the checkpoint kept elsewhere: {why}")),
+        };
+        Ok(held_against(self.store(), self.tenant(), &checkpoint).await?)
+    }
+
+    /// Brings what becomes durable under a checkpoint, again and again, some time after it did. Never ends.
+    pub(crate) async fn keep_anchored(&self) -> Infallible {
+        let Some(every) = self.anchor_every() else { return pending().await };
+        let mut commits = self.store().commits();
+        while commits.changed().await.is_ok() {
+            self.clock().sleep(every).await;
+            commits.mark_unchanged();
+            // What keeps it from being signed is said when the run ends, and is tried again then.
+            let _ = self.anchor().await;
+        }
+        pending().await
+    }
+}
+
+/// What a file was found to show.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The size of the log at the newest checkpoint it leads to.
+    pub size: u64,
+    /// The size at the older checkpoint, if it is a proof of consistency.
+    pub since: Option<u64>,
+    /// The run, if it is a proof of an entry.
+    pub run: Option<RunId>,
+    /// The entry's place in the run.
+    pub seq: Option<u64>,
+    /// The entry's hash.
+    pub hash: Option<Digest>,
+    /// The entry's body.
+    pub entry: Option<String>,
+}
+
+/// Whether a file begins as a proof does, or is signed as a checkpoint is.
+pub fn is_proof_of_something(text: &str) -> bool {
+    text.starts_with("comity/proof/")
+        || text.starts_with("comity/consistency/")
+        || text.contains("\n\n\u{2014} ")
+}
+
+/// The log that a file says it is about.
+pub fn log_of(text: &str) -> Option<String> {
+    origin_of(text.as_bytes())
+}
+
+/// Checks a proof or a checkpoint by the log's key: with it, each witness has to have signed, and it has to lead to
+/// the checkpoint that was kept elsewhere, if one was.
+pub fn check_file(
+    file: &[u8],
+    key: &Verifier,
+    witnesses: &[Verifier],
+    kept: Option<&[u8]>,
+) -> Result<Checked, NotShown> {
+    let shown = check(file, &Trust { key: key.clone(), witnesses: witnesses.to_vec() })?;
+    if let Some(kept) = kept {
+        shown.leads_to(&open_by(kept, key)?)?;
+    }
+    let none = Checked { size: 0, since: None, run: None, seq: None, hash: None, entry: None };
+    Ok(match shown {
+        Shown::Checkpoint(checkpoint) => Checked { size: checkpoint.head.size, ..none },
+        Shown::Consistent { old, new } => Checked { size: new.head.size, since: Some(old.head.size), ..none },
+        Shown::Entry(proved) => Checked {
+            size: proved.checkpoint.head.size,
+            run: Some(proved.entry.run),
+            seq: Some(proved.seq),
+            hash: Some(proved.hash),
+            entry: String::from_utf8(proved.entry.to_bytes()).ok(),
+            ..none
+        },
+    })
+}

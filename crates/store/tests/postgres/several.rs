@@ -1,0 +1,227 @@
+//! Two stores on one database, as two servers are.
+
+use crate::*;
+use comity_core::{ApprovalId, StepId};
+use comity_store::{Anchor, ApprovalState, BreakerChange, Expect, NewLeaf};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+fn two(name: &str) -> (Store, Store, String) {
+    let url = database(name);
+    (open(&url), open(&url), url)
+}
+
+#[test]
+fn an_owner_that_was_overtaken_on_another_server_is_refused() {
+    let (one, other, _) = two("overtaken");
+    wait(async {
+        must(&one, opening(run_id(0))).await;
+        let take = Op::TakeOver { from: 1, owner: "two".into() };
+        must(&other, commit(run_id(0), Fence::Anyone, vec![take, append("taken")])).await;
+        let late = one.queue(commit(run_id(0), Fence::Epoch(1), vec![append("late")])).await;
+        assert!(matches!(refused(late), Refused::Fenced(cell) if cell.epoch == 2));
+        must(&other, commit(run_id(0), Fence::Epoch(2), vec![append("next")])).await;
+        assert_eq!(chain(&one, run_id(0)).await.len(), 2);
+    });
+}
+
+#[test]
+fn of_64_consumers_on_two_servers_one_wins_an_approval() {
+    let (one, other, _) = two("consumers");
+    wait(async {
+        let (step, approval) = (StepId::from_bytes([1; 16]), ApprovalId::from_bytes([2; 16]));
+        let expires = Timestamp::from_millis(9_000);
+        let ask = Op::AskApproval { approval, step, binding: Digest::ZERO, expires };
+        must(&one, opening(run_id(0))).await;
+        must(&one, commit(run_id(0), Fence::Epoch(1), vec![append("ask"), ask])).await;
+        let decide = vec![append("yes"), Op::SetApproval(approval, ApprovalState::Approved)];
+        must(&other, commit(run_id(0), Fence::Anyone, decide)).await;
+        let mut consumers = JoinSet::new();
+        for number in 0..64 {
+            let spent = Op::SetApproval(approval, ApprovalState::Consumed);
+            let mut consume = commit(run_id(0), Fence::Anyone, vec![append("spent"), spent]);
+            consume.expect.push(Expect::Approval(approval, ApprovalState::Approved));
+            consumers.spawn(if number % 2 == 0 { one.queue(consume) } else { other.queue(consume) });
+        }
+        let answers = consumers.join_all().await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+        for answer in answers.into_iter().filter(Result::is_err) {
+            assert!(
+                matches!(refused(answer), Refused::Approval(Some(cell)) if cell.state == ApprovalState::Consumed)
+            );
+        }
+        assert_eq!(chain(&one, run_id(0)).await.len(), 3);
+    });
+}
+
+#[test]
+fn rows_that_both_make_at_once_are_made_once() {
+    for round in 0..5 {
+        let (one, other, _) = two(&format!("made_twice_{round}"));
+        wait(async {
+            // Each opens its own runs and one that the other opens too; the accounts are the tenant's, and new.
+            let open = |number: u64| {
+                let mut opening = opening(run_id(number));
+                opening.ops.extend([
+                    ensure(AccountId([1; 16]), 100),
+                    ensure(AccountId([2; 16]), 100),
+                    append("open"),
+                ]);
+                opening
+            };
+            let mut answers = JoinSet::new();
+            for number in [0, 1, 2, 3] {
+                answers.spawn(one.queue(open(number)));
+            }
+            for number in [6, 5, 4, 0] {
+                answers.spawn(other.queue(open(number)));
+            }
+            let answers = answers.join_all().await;
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 7, "{answers:?}");
+            let twice = |answer: &&_| matches!(answer, Err(CommitError::Refused(Refused::RunExists)));
+            assert_eq!(answers.iter().filter(twice).count(), 1);
+            for number in 0..7 {
+                assert_eq!(chain(&other, run_id(number)).await.len(), 1);
+            }
+            assert_eq!(one.accounts(&tenant(), None).await.unwrap().len(), 2);
+        });
+    }
+}
+
+#[test]
+fn failures_that_two_servers_tell_at_once_add_up() {
+    let (one, other, _) = two("breakers");
+    wait(async {
+        must(&one, opening(run_id(0))).await;
+        must(&one, opening(run_id(1))).await;
+        let failed = |run| {
+            let change = BreakerChange::Failed {
+                at: Timestamp::from_millis(5),
+                threshold: 1_000,
+                window: Duration::from_secs(60),
+            };
+            commit(run_id(run), Fence::Anyone, vec![Op::Breaker { endpoint: "model".into(), change }])
+        };
+        let mut told = JoinSet::new();
+        for _ in 0..40 {
+            told.spawn(one.queue(failed(0)));
+            told.spawn(other.queue(failed(1)));
+            // Batches of both, again and again.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(told.join_all().await.iter().all(Result::is_ok));
+        assert_eq!(one.breaker(&tenant(), "model").await.unwrap().failures, 80);
+    });
+}
+
+#[test]
+fn many_shared_rows_are_locked_without_a_deadlock_and_the_books_are_exact() {
+    let (one, other, url) = two("locks");
+    let accounts: Vec<AccountId> = (0..100).map(|number| AccountId([number; 16])).collect();
+    wait(async {
+        for (number, store) in [&one, &other].into_iter().enumerate() {
+            must(store, opening(run_id(number as u64))).await;
+        }
+        for part in accounts.chunks(50) {
+            let ops = part.iter().map(|account| ensure(*account, 1_000_000)).collect();
+            must(&one, commit(run_id(0), Fence::Epoch(1), ops)).await;
+        }
+        let work = |store: Store, run: u64, accounts: Vec<AccountId>| async move {
+            for _ in 0..100 {
+                let ops = vec![append("x"), hold(&accounts, 5), settle(&accounts, 5, 3)];
+                must(&store, commit(run_id(run), Fence::Epoch(1), ops)).await;
+            }
+        };
+        let backwards = accounts.iter().rev().copied().collect();
+        let (a, b) = (work(one.clone(), 0, accounts.clone()), work(other.clone(), 1, backwards));
+        let (a, b) = (tokio::spawn(a), tokio::spawn(b));
+        a.await.unwrap();
+        b.await.unwrap();
+        for account in &accounts {
+            let cell = one.account(&tenant(), *account).await.unwrap().unwrap().cell;
+            assert_eq!((cell.held.tokens, cell.spent.tokens), (0, 600));
+        }
+    });
+    drop((one, other));
+    // Counters are handed over when a session ends.
+    std::thread::sleep(Duration::from_millis(200));
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(server::psql(&url, deadlocks), "0");
+}
+
+#[test]
+fn of_two_servers_that_anchor_one_wins_each_size() {
+    let (one, other, _) = two("anchors");
+    wait(async {
+        must(&one, opening(run_id(0))).await;
+        must(&one, commit(run_id(0), Fence::Epoch(1), (0..20).map(append_number).collect())).await;
+        for size in 0..20 {
+            let anchor = || {
+                let leaf =
+                    NewLeaf { run: run_id(0), size: size + 1, kind: 1, root: Digest::ZERO, frontier: vec![] };
+                let (leaves, hashes, note) = (vec![leaf], vec![Digest::ZERO], b"note"[..].into());
+                let anchor = Op::Anchor(Box::new(Anchor { from: size, leaves, hashes, note }));
+                commit(run_id(0), Fence::Anyone, vec![anchor])
+            };
+            let (a, b) = (tokio::spawn(one.queue(anchor())), tokio::spawn(other.queue(anchor())));
+            let answers = [a.await.unwrap(), b.await.unwrap()];
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+            let told = |answer: &&_| matches!(answer, Err(CommitError::Refused(Refused::Log { .. })));
+            assert_eq!(answers.iter().filter(told).count(), 1, "{answers:?}");
+        }
+        assert_eq!(one.log(&tenant()).await.unwrap().size, 20);
+        assert!(one.due(&tenant(), 9).await.unwrap().is_empty());
+    });
+}
+
+fn append_number(number: u32) -> Op {
+    append(number.to_be_bytes())
+}
+
+#[test]
+fn a_commit_elsewhere_is_heard() {
+    let (one, other, _) = two("heard");
+    wait(async {
+        must(&one, opening(run_id(0))).await;
+        let mut commits = other.commits();
+        for seq in 1..20 {
+            must(&one, commit(run_id(0), Fence::Epoch(1), vec![append("x")])).await;
+            // As whoever follows a run does: look, then wait to be told.
+            let heard = async {
+                loop {
+                    commits.borrow_and_update();
+                    if other.run(&tenant(), run_id(0)).await.unwrap().unwrap().next_seq >= seq {
+                        break;
+                    }
+                    commits.changed().await.unwrap();
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(5), heard).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_process_shows_that_it_lives_from_its_first_commit_to_its_end() {
+    let (one, other, url) = two("lives");
+    wait(async {
+        one.claim("7-aa".into());
+        other.run(&tenant(), run_id(0)).await.unwrap();
+        one.run(&tenant(), run_id(0)).await.unwrap();
+        assert!(!other.lives("7-aa").await.unwrap(), "it only looked");
+        must(&one, opening(run_id(0))).await;
+        assert!(other.lives("7-aa").await.unwrap());
+        assert!(!other.lives("7-ab").await.unwrap());
+    });
+    server::psql(&url, "UPDATE servers SET until = clock_timestamp() - interval '1 second'");
+    wait(async {
+        assert!(!other.lives("7-aa").await.unwrap(), "its sign is too old");
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        while !other.lives("7-aa").await.unwrap() {
+            assert!(std::time::Instant::now() < deadline, "the sign is not renewed");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    drop(one);
+    assert!(!wait(other.lives("7-aa")).unwrap(), "it took its sign away when it ended");
+}
