@@ -4,6 +4,14 @@ mod condition;
 mod lab;
 mod ledger;
 mod path;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    dead_code,
+    reason = "a server to measure; tests need more of it"
+)]
+#[path = "../../crates/testkit/src/postgres.rs"]
+mod postgres;
 mod proofs;
 mod table;
 

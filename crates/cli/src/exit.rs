@@ -162,19 +162,19 @@ const MEND: &str = "mend the file; `comity validate FILE` checks it without runn
 
 fn of_runtime(error: &RuntimeError) -> Meaning {
     match error {
-        RuntimeError::Invalid(_) => means(Exit::InvalidFile, "CM0201", MEND),
-        RuntimeError::InvalidInner { .. } => means(Exit::InvalidFile, "CM0201", MEND),
-        RuntimeError::Adapter { .. } => means(Exit::InvalidFile, "CM0207", MEND),
-        RuntimeError::Agent { .. } => means(Exit::InvalidFile, "CM0207", MEND),
-        RuntimeError::Tool { .. } => means(Exit::InvalidFile, "CM0207", MEND),
+        RuntimeError::Invalid(_) | RuntimeError::InvalidInner { .. } => {
+            means(Exit::InvalidFile, "CM0201", MEND)
+        }
+        RuntimeError::Adapter { .. } | RuntimeError::Agent { .. } | RuntimeError::Tool { .. } => {
+            means(Exit::InvalidFile, "CM0207", MEND)
+        }
         RuntimeError::Forecast { .. } => means(
             Exit::Budget,
             "CM0284",
             "`comity forecast FLOW` shows where it comes from; raise `max_forecast_usd`, or lower prices, tries \
              and passes",
         ),
-        RuntimeError::TooMany { .. } => means(Exit::InvalidFile, "CM0208", MEND),
-        RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
+        RuntimeError::TooMany { .. } | RuntimeError::Inner { .. } => means(Exit::InvalidFile, "CM0208", MEND),
         RuntimeError::NoAdapter(_) => means(Exit::Failed, "CM0260", DEFECT),
         RuntimeError::Gate(error) => of_gate(error),
         RuntimeError::Archive(error) => of_archive(error),
@@ -393,6 +393,7 @@ const ERASED: &str = "`comity trace RUN` shows what is left; `comity run FLOW` s
 
 fn of_keys(error: &KeyFault) -> Meaning {
     match error {
+        KeyFault::Store(error) => of_store(error),
         KeyFault::Place { .. } => {
             means(Exit::Failed, "CM0300", "mend that, or say where keys are kept with `--keys DIR`")
         }
@@ -445,9 +446,11 @@ fn of_store(error: &StoreError) -> Meaning {
         StoreError::BadAddress { .. } => {
             means(Exit::Usage, "CM0223", "write it as `postgres://USER@HOST/DATABASE?sslmode=verify-full`")
         }
-        StoreError::Unreachable { .. } => {
-            means(Exit::Failed, "CM0224", "check that it runs, the address, the password and the certificate")
-        }
+        StoreError::Unreachable { .. } => means(
+            Exit::Unreachable,
+            "CM0224",
+            "check that it runs, the address, the password and the certificate",
+        ),
         StoreError::Server { .. } => {
             means(Exit::Failed, "CM0221", "`comity verify` shows whether the database is whole")
         }

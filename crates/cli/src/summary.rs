@@ -22,6 +22,7 @@ pub fn count(number: u64, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) if noun == "leaf" => format!("{number} leaves"),
         (_, None) => format!("{number} {noun}s"),
     }
 }

@@ -71,6 +71,9 @@ pub enum KeyFault {
         /// What is in the way.
         why: String,
     },
+    /// The database that the keys belong to cannot be read.
+    #[error(transparent)]
+    Store(#[from] comity_store::Error),
     /// A next key is needed, and whoever keeps the keys has to provide it.
     #[error("there is no next tenant key of `{tenant}`: {how}")]
     NoNext {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A failure of storage itself. A refused commit is not one: see [`Refused`].
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The address names a backend this build does not have.
     #[error("`{0}` names a backend that this build does not have: expected a file path")]

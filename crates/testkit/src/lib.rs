@@ -10,6 +10,12 @@ pub mod fuzz;
 pub mod grown;
 pub mod house;
 pub mod keys;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "starts servers, and fails the test if it cannot"
+)]
+pub mod postgres;
 pub mod proofs;
 pub mod python;
 pub mod random;

@@ -107,13 +107,13 @@ fn start_shared(folder: &Path, lock: &Path) -> String {
     File::create(folder.join("used")).expect("a file");
     let port = free_port();
     let mut keeper = Command::new("setsid");
-    keeper.args(["sh", "-c", KEEPER, "keeper"]).arg(folder);
+    keeper.args(["--fork", "sh", "-c", KEEPER, "keeper"]).arg(folder);
     keeper.args(unprivileged()).arg(bin("postgres"));
     // What is committed here need not survive a power cut.
     keeper.args(server_arguments(folder, port, &["fsync=off"]));
     keeper.env("BIN", bin("")).env("PORT", port.to_string()).env("LOCK", lock);
     keeper.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    keeper.spawn().expect("sh can be started");
+    assert!(keeper.status().expect("setsid can be started").success());
     let url = format!("postgres://{ADMIN}@127.0.0.1:{port}/postgres");
     wait_until_ready(&url, folder);
     std::fs::write(folder.join("ready"), &url).expect("a file");

@@ -1,6 +1,7 @@
 //! The ledger: how fast entries become durable and are verified, in each store, beside what the peers keep.
 
 use super::lab::{Lab, number};
+use super::postgres::Server;
 use super::table::Table;
 use serde_json::{Value, json};
 
@@ -27,7 +28,17 @@ pub fn run(peers: bool, quick: bool) -> Result<bool, String> {
     );
     let file = lab.scratch.join("ledger.db").display().to_string();
     // A store of another kind is one more line here.
-    let places = [Place { name: "SQLite", address: file, appends_per_second: 50_000.0, lone_us: Some(60.0) }];
+    let server = Server::start(&["shared_buffers=256MB", "max_wal_size=4GB"]);
+    server.create("ledger");
+    let places = [
+        Place { name: "SQLite", address: file, appends_per_second: 50_000.0, lone_us: Some(60.0) },
+        Place {
+            name: "PostgreSQL",
+            address: server.socket_url("ledger"),
+            appends_per_second: 30_000.0,
+            lone_us: None,
+        },
+    ];
     for place in &places {
         appends(&lab, &mut table, place, if quick { 1_000 } else { 10_000 })?;
     }

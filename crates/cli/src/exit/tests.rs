@@ -54,7 +54,7 @@ fn every_error_has_its_exit_and_code() {
         (store(StoreError::Newer { found: 2, known: 1 }), 1, "CM0219"),
         (store(StoreError::Database { path: path(), why: why() }), 1, "CM0221"),
         (store(StoreError::BadAddress { shown: why(), why: why() }), 2, "CM0223"),
-        (store(StoreError::Unreachable { server: why(), why: why() }), 1, "CM0224"),
+        (store(StoreError::Unreachable { server: why(), why: why() }), 5, "CM0224"),
         (store(StoreError::Server { server: why(), why: why() }), 1, "CM0221"),
         (store(StoreError::Odd { server: why(), why: why() }), 9, "CM0225"),
         (store(StoreError::Unguarded { server: why(), role: why() }), 1, "CM0226"),

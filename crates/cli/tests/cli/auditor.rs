@@ -22,6 +22,7 @@ fn as_nobody(sandbox: &Sandbox, words: &[&str]) -> Ended {
     Ended::of(command.output().unwrap())
 }
 
+/// Verification takes no key, so that it is what somebody without ours can do.
 #[test]
 fn an_auditor_reads_what_may_not_be_written() {
     let sandbox = Sandbox::new();
@@ -36,8 +37,6 @@ fn an_auditor_reads_what_may_not_be_written() {
     let before = fs::read_dir(&kept).unwrap().count();
     let verified = as_nobody(&sandbox, &["verify", "-o", "json"]).expect(0).json();
     assert_eq!(verified["valid"], true, "{verified}");
-    let runs = as_nobody(&sandbox, &["runs", "-o", "json"]).expect(0).json();
-    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(1), "{runs}");
     let refused = as_nobody(&sandbox, &["run", "flow.yaml"]);
     assert!(refused.code != 0 && refused.err.contains("read-only"), "{refused:?}");
     assert_eq!(fs::read_dir(&kept).unwrap().count(), before, "nothing is made beside it");

@@ -95,7 +95,8 @@ fn databases_that_cannot_be_used_say_why() {
     sandbox.write("file", "");
     std::fs::create_dir(sandbox.path("folder")).unwrap();
     for (database, code, what) in [
-        ("postgres://me:secret@host/db", 2, "`postgres://…` names a backend that this build does not have"),
+        ("mysql://me:secret@host/db", 2, "`mysql://…` names a backend that this build does not have"),
+        ("postgres://me:secret@127.0.0.1:1/db", 5, "`postgres://me@127.0.0.1:1/db` cannot be reached"),
         ("text.db", 9, "is damaged"),
         ("folder", 1, "it is a folder"),
         ("file/a.db", 1, "cannot open the database"),
@@ -105,7 +106,7 @@ fn databases_that_cannot_be_used_say_why() {
         assert!(!ended.err.contains("secret"), "{ended:?}");
         fails(ended, code, what);
     }
-    fails(sandbox.comity(&["runs", "--db", "postgres://me:secret@host/db"]), 2, "`postgres://…`");
+    fails(sandbox.comity(&["runs", "--db", "mysql://me:secret@host/db"]), 2, "`mysql://…`");
     fails(sandbox.comity(&["verify", "--db", "text.db"]), 9, "is damaged");
 }
 

@@ -89,7 +89,7 @@ fn verification_says_what_it_counted_and_what_it_cannot_show() {
     let sandbox = Sandbox::new();
     let run = sandbox.run(TWO).expect(0).run_id();
     let all = sandbox.comity(&["verify"]).expect(0).out;
-    assert!(all.starts_with("valid: 1 run, 6 entries, ") && all.contains("\nnot shown: a chain"), "{all}");
+    assert!(all.starts_with("valid: 1 run, 6 entries, ") && all.contains("\nnot shown: a database"), "{all}");
     let one = sandbox.comity(&["verify", &run]).expect(0).out;
     assert!(one.contains("\nhead: "), "{one}");
     assert_eq!(sandbox.comity(&["verify", "-o", "json"]).expect(0).json()["valid"], true);

@@ -185,8 +185,8 @@ fn every_part_of_an_export_is_covered() {
     let key = export["entries"][2]["payloads"][0]["key"].clone();
     check("key", &with(&entry("/payloads/0/key"), key), "its key does not open it");
     let subject = export.pointer(&entry("/payloads/0/subject")).unwrap().as_str().unwrap();
-    let other =
-        if subject.starts_with('0') { subject.replacen('0', "1", 1) } else { format!("0{}", &subject[1..]) };
+    let first = subject.chars().next().unwrap();
+    let other = subject.replacen(first, if first == '0' { "1" } else { "0" }, 1);
     check("subject", &with(&entry("/payloads/0/subject"), other.into()), "does not match its commitment");
     let mut keyless = export.clone();
     keyless.pointer_mut(&entry("/payloads/0")).unwrap().as_object_mut().unwrap().remove("key");
@@ -215,12 +215,13 @@ fn an_archive_is_made_once_and_read_back() {
         sandbox.comity(&words).expect(code)
     };
     let first = archive(&[&runs[0]], 0).json();
-    assert_eq!((&first["runs"], &first["made"], &first["there"]), (&1.into(), &1.into(), &0.into()));
+    // The run, and of the log a tile, its leaves and a checkpoint.
+    assert_eq!((&first["runs"], &first["made"], &first["there"]), (&1.into(), &4.into(), &0.into()));
     let closed = archive(&["--closed"], 0).json();
-    assert_eq!((&closed["runs"], &closed["made"], &closed["there"]), (&3.into(), &2.into(), &1.into()));
+    assert_eq!((&closed["runs"], &closed["made"], &closed["there"]), (&3.into(), &2.into(), &4.into()));
     archive(&[&open], 0);
     sandbox.comity(&["resume", &open, "--approve"]).expect(0);
-    assert_eq!(archive(&["--closed"], 0).json()["made"], 1);
+    assert_eq!(archive(&["--closed"], 0).json()["made"], 4);
     std::fs::remove_dir_all(sandbox.path(".comity")).unwrap();
     let checked = archive(&["--check"], 0).json();
     assert_eq!((&checked["valid"], &checked["runs"]), (&true.into(), &4.into()));
@@ -246,6 +247,7 @@ fn what_is_not_as_it_was_written_is_found_in_an_archive() {
     let other = sandbox.run(PRICED).expect(0).run_id();
     sandbox.comity(&["archive", &run, &other, "--to", "books"]).expect(0);
     let kept = files(&sandbox, "books");
+    let kept: Vec<String> = kept.into_iter().filter(|name| name.contains("/runs/")).collect();
     assert_eq!(kept.len(), 2, "{kept:?}");
     let whole = std::fs::read(sandbox.path(&kept[0])).unwrap();
     let check = |fault: &str| {

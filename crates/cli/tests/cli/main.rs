@@ -7,7 +7,9 @@
 
 #[cfg(test)]
 mod answers;
+#[cfg(test)]
 mod attest;
+#[cfg(test)]
 mod auditor;
 #[cfg(test)]
 mod demo;

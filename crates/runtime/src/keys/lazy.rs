@@ -57,8 +57,7 @@ impl Lazy {
     }
 
     async fn store_id(&self) -> Result<[u8; 16], KeyFault> {
-        let place = || "the folder named after the database".to_owned();
-        self.store.id().await.map_err(|error| KeyFault::Place { place: place(), why: error.to_string() })
+        Ok(self.store.id().await?)
     }
 }
 

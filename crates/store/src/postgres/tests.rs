@@ -1,6 +1,6 @@
 //! The suite, on this backend.
 
-#[expect(dead_code, reason = "what these tests do not need, others do")]
+#[expect(clippy::disallowed_methods, dead_code, reason = "what these tests do not need, others do")]
 #[path = "../../../testkit/src/postgres.rs"]
 mod server;
 

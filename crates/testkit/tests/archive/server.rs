@@ -35,7 +35,9 @@ impl Server {
         let python = python::environment(target, "s3", &here.join("requirements.txt")).unwrap();
         let mut command = Command::new(python);
         command.arg(here.join("server.py")).envs(environment.iter().copied());
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        // The server reads its input until this process is gone, however it goes.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { process: Mutex::new(process), port: line.trim().parse().unwrap() }

@@ -11,4 +11,5 @@ mod fork;
 mod kill;
 mod oracle;
 mod sandbox;
+mod servers;
 mod several;

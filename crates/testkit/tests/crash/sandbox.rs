@@ -23,6 +23,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A folder that goes away with its test.
 pub struct Sandbox {
     folder: TempDir,
+    /// The address of its database, if that is on a server.
+    server: Option<String>,
     pub facts: Vec<Fact>,
 }
 
@@ -83,7 +85,12 @@ impl Sandbox {
         let folder = tempfile::tempdir().unwrap();
         let (text, facts) = flow(&folder.path().join("oracle"));
         std::fs::write(folder.path().join("flow.yaml"), text).unwrap();
-        Self { folder, facts }
+        Self { folder, server: None, facts }
+    }
+
+    /// The same, with its database on a server.
+    pub fn on(self, url: &str) -> Self {
+        Self { server: Some(url.to_owned()), ..self }
     }
 
     /// The same, with a further file beside the workflow.
@@ -117,7 +124,7 @@ impl Sandbox {
     }
 
     pub fn database(&self) -> PathBuf {
-        self.path("comity.db")
+        self.server.as_ref().map_or_else(|| self.path("comity.db"), PathBuf::from)
     }
 
     pub fn oracle(&self) -> Oracle {

@@ -14,12 +14,15 @@
 
 mod forge;
 mod place;
+#[path = "../../src/postgres.rs"]
+#[expect(clippy::expect_used, dead_code, reason = "shared by tests, of which each uses a part")]
+mod postgres_server;
 
 use comity_core::{RunId, Tenant, Unwatched};
-use comity_ledger::keys::MemoryKeys;
 use comity_ledger::log::check::open_by;
 use comity_ledger::log::checkpoint::Checkpoint;
-use comity_ledger::log::sequence::key_of;
+use comity_ledger::log::note::Verifier;
+use comity_ledger::log::sequence::KEY_PIN;
 use comity_ledger::{Fault, verify, verify::held_against};
 use comity_runtime::keys::KeyPlace;
 use comity_runtime::{Durability, Hooks, Request, Runtime, Settings, no_files, system_world};
@@ -28,8 +31,8 @@ use place::{Kind, Place};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use tempfile::TempDir;
 
-const SEED: [u8; 32] = [9; 32];
 /// Steps of each run.
 const STEPS: usize = 12;
 /// A step's admission somewhere in the middle; its end comes after it.
@@ -46,26 +49,28 @@ struct Kept {
     before: Place,
     checkpoint: Checkpoint,
     runs: Vec<RunId>,
+    keys: TempDir,
 }
 
 fn kept(kind: Kind) -> &'static Kept {
     static SQLITE: OnceLock<Kept> = OnceLock::new();
+    static POSTGRES: OnceLock<Kept> = OnceLock::new();
     match kind {
         Kind::Sqlite => SQLITE.get_or_init(|| make(kind)),
+        Kind::Postgres => POSTGRES.get_or_init(|| make(kind)),
     }
 }
 
 fn make(kind: Kind) -> Kept {
     let (now, mut runs) = (Place::new(kind), Vec::new());
-    let keys = tempfile::TempDir::new().unwrap();
+    let keys = TempDir::new().unwrap();
     for _ in 0..2 {
         runs.push(work(&now, keys.path().into()));
     }
-    anchor(&now);
     let before = now.copy();
     runs.push(work(&now, keys.path().into()));
-    let checkpoint = anchor(&now);
-    let kept = Kept { now, before, checkpoint, runs };
+    let checkpoint = newest(&now);
+    let kept = Kept { now, before, checkpoint, runs, keys };
     assert_eq!(found(&kept.now), None, "an untouched ledger is right");
     assert_eq!(kept.against(&kept.now), None, "an untouched ledger fits its checkpoint");
     assert_eq!(found(&kept.before), None, "an old copy is right");
@@ -91,18 +96,14 @@ fn work(place: &Place, keys: PathBuf) -> RunId {
     })
 }
 
-/// Puts everything under a checkpoint.
-fn anchor(place: &Place) -> Checkpoint {
+/// The newest checkpoint: one is made when a run ends.
+fn newest(place: &Place) -> Checkpoint {
     wait(async {
-        let tenant = Tenant::local();
-        let store = place.store();
-        let key = key_of(&store, &tenant, &SEED).await.unwrap();
-        let world = system_world(Arc::new(Unwatched));
-        let keys = Arc::new(MemoryKeys::new(Arc::clone(&world.entropy)));
-        let vault = comity_ledger::Vault::new(store, keys);
-        let gate = comity_govern::Gate::new(vault, world);
-        let anchored = gate.anchor(&tenant, &key).await.unwrap().unwrap();
-        open_by(&anchored.row.note, key.verifier()).unwrap()
+        let (store, tenant) = (place.store(), Tenant::local());
+        let key = store.pinned(&tenant, KEY_PIN).await.unwrap().unwrap();
+        let key: Verifier = String::from_utf8(key).unwrap().parse().unwrap();
+        let row = store.checkpoint(&tenant, None).await.unwrap().unwrap();
+        open_by(&row.note, &key).unwrap()
     })
 }
 
@@ -243,10 +244,8 @@ mod classes {
     /// The old copy goes another way: two histories, each of which is right by itself.
     pub fn the_ledger_is_forked(kept: &Kept) {
         let other = kept.before.copy();
-        let keys = tempfile::TempDir::new().unwrap();
-        work(&other, keys.path().into());
-        work(&other, keys.path().into());
-        anchor(&other);
+        work(&other, kept.keys.path().into());
+        work(&other, kept.keys.path().into());
         assert_eq!(found(&other), None, "the other history is right by itself");
         let fault = kept.against(&other).unwrap();
         assert!(fault.what.contains("another history"), "{}", fault.what);
@@ -302,6 +301,10 @@ macro_rules! on_both {
         mod sqlite {
             use super::*;
             $(#[test] fn $class() { classes::$class(kept(Kind::Sqlite)); })*
+        }
+        mod postgres {
+            use super::*;
+            $(#[test] fn $class() { classes::$class(kept(Kind::Postgres)); })*
         }
     };
 }

@@ -1,5 +1,14 @@
 //! The witness as a process: it dies at any moment, and has never signed two views or gone back.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "an integration test, all of it"
+)]
+#![expect(clippy::disallowed_methods, reason = "the subject is processes and their files")]
+
 mod service;
 mod split;
 

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::files;
 use crate::printer::{Format, Printer, Stream, Tone, one_line};
+use crate::summary::count;
 use comity_api::ProofReport;
 use comity_runtime::Verifier;
 use comity_runtime::log::{Checked, check_file, is_proof_of_something, known_key, log_of, remember_key};
@@ -79,10 +80,10 @@ fn shown(printer: &Printer, report: &ProofReport) -> String {
     let size = report.size.unwrap_or_default();
     let what = match (&report.run, report.seq, report.since) {
         (Some(run), Some(seq), _) => {
-            format!("entry {seq} of {} is in the log, at {size} leaves", one_line(run))
+            format!("entry {seq} of {} is in the log, at {}", one_line(run), count(size, "leaf"))
         }
-        (_, _, Some(since)) => format!("the log at {size} leaves begins with the log at {since}"),
-        _ => format!("the log signed {size} leaves; what is in them is not shown"),
+        (_, _, Some(since)) => format!("the log at {} begins with the log at {since}", count(size, "leaf")),
+        _ => format!("the log signed {}; what is in them is not shown", count(size, "leaf")),
     };
     let mut out = format!("{} {what}\n", printer.paint(Stream::Out, Tone::Good, "valid:"));
     if let Some(entry) = &report.entry {
