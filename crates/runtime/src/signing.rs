@@ -5,8 +5,7 @@ use crate::runtime::Runtime;
 use comity_api::attestation::{AttestationReport, RUN_PREDICATE, STATEMENT_TYPE, Statement};
 use comity_core::RunId;
 use comity_ledger::dsse::{Envelope, IN_TOTO};
-use comity_ledger::log::checkpoint::origin;
-use comity_ledger::log::note::{Kind, SecretKey, Verifier};
+use comity_ledger::log::note::{SecretKey, Verifier};
 use serde::Serialize;
 
 /// What no signature can show.
@@ -43,9 +42,7 @@ impl Runtime {
     }
 
     async fn signing_key(&self) -> Result<SecretKey, Error> {
-        let seed = self.vault().keys().signing_seed().await.map_err(|error| unsigned(&error))?;
-        let name = origin(&self.store().id().await?, self.tenant());
-        SecretKey::new(&name, Kind::Ed25519, seed.bytes()).map_err(|error| unsigned(&error))
+        self.log_signer().await.map_err(|error| unsigned(&error))
     }
 }
 

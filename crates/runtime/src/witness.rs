@@ -106,8 +106,9 @@ impl Runtime {
                     told.push(one);
                     signatures.extend(signature);
                 }
-                Err(error @ Error::Split { .. }) => split = Some(error),
-                Err(error) => return Err(error),
+                // The others' signatures are kept first. A split is what has to be told.
+                Err(error) if matches!(error, Error::Split { .. }) || split.is_none() => split = Some(error),
+                Err(_) => {}
             }
         }
         let size = newest.checkpoint.head.size;

@@ -161,6 +161,15 @@ pub struct NewSubject {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub [u8; 8]);
 
+impl KeyId {
+    /// Reads what it prints: 16 lower-case hex digits; anything else is `None`.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let lower = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| lower && text.len() == 16)?;
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

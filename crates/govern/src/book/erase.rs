@@ -19,7 +19,7 @@ use comity_ledger::keys::{Destroyed, KeyFault};
 use comity_ledger::vault::Class;
 use comity_ledger::vault::subject::Subject;
 use comity_ledger::{EntryKind, RunStatus, Slot, bare};
-use comity_store::{CommitError, Expect, Fence, Op, Refused, RunCell, SubjectRow};
+use comity_store::{CommitError, Expect, Fence, KeyId, Op, Refused, RunCell, SubjectRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -189,6 +189,7 @@ impl Book {
         if found.subjects.len() > MOST {
             return Err(Error::TooMuch { keys: found.subjects.len(), most: MOST });
         }
+        found.on_hold.sort_unstable();
         found.on_hold.dedup();
         found.runs = runs.into_iter().collect();
         Ok(found)
@@ -242,16 +243,16 @@ impl Book {
             self.do_now(fence, vec![Op::EraseSubjects(batch.to_vec())]).await?;
         }
         let (mut destroyed, mut by_owner) = (Vec::new(), Vec::new());
-        let living = keys.living(&self.tenant).await.map_err(ledger)?;
-        for id in living.into_iter().filter(|id| *id != current) {
+        let mut ids = keys.living(&self.tenant).await.map_err(ledger)?;
+        // The one that was to go is asked for by name: whoever was cut off may have left it half destroyed, and then
+        // it does not count as living.
+        let from = KeyId::from_hex(&plan.from).filter(|from| !ids.contains(from));
+        ids.extend(from);
+        for id in ids.into_iter().filter(|id| *id != current) {
             match keys.destroy(&self.tenant, id).await.map_err(ledger)? {
                 Destroyed::Here => destroyed.push(id.to_string()),
                 Destroyed::ByOwner => by_owner.push(id.to_string()),
             }
-        }
-        if !destroyed.contains(&plan.from) && !by_owner.contains(&plan.from) {
-            // It was destroyed by whoever was cut off before the receipt.
-            destroyed.insert(0, plan.from.clone());
         }
         let receipt = Receipt {
             mode: plan.mode,
