@@ -19,6 +19,7 @@ use comity_ledger::log::proof::Proof;
 use comity_ledger::log::prove::{prove, prove_consistency};
 use comity_ledger::log::sequence::{KEY_PIN, key_of};
 use comity_ledger::{Error as LedgerError, Fault, held_against};
+use comity_store::Lease;
 use futures_util::future::pending;
 use pin::{LOG, spelled};
 use std::convert::Infallible;
@@ -137,13 +138,28 @@ impl Runtime {
         Ok(held_against(self.store(), self.tenant(), &checkpoint).await?)
     }
 
+    /// Whether this process is the one that keeps the tenant's log, of those that share the database: tries to be.
+    async fn leads(&self, lease: &mut Option<Lease>) -> Result<bool, Error> {
+        if !lease.as_ref().is_some_and(Lease::lasts) {
+            *lease = self.store().lease(self.tenant()).await?;
+        }
+        Ok(lease.is_some())
+    }
+
     /// Brings what becomes durable under a checkpoint, again and again, some time after it did. Never ends.
+    ///
+    /// Of several servers one does it for all.
     pub(crate) async fn keep_anchored(&self) -> Infallible {
         let Some(every) = self.anchor_every() else { return pending().await };
-        let mut commits = self.store().commits();
+        let (mut commits, mut lease) = (self.store().commits(), None);
         while commits.changed().await.is_ok() {
             self.clock().sleep(every).await;
             commits.mark_unchanged();
+            if let Ok(false) = self.leads(&mut lease).await {
+                // Whoever does may be gone by then.
+                commits.mark_changed();
+                continue;
+            }
             // What keeps it from being signed is said when the run ends, and is tried again then.
             let _ = self.anchor().await;
         }
