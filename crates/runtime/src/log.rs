@@ -35,6 +35,15 @@ pub enum ProvedEntry {
     Of(Which),
 }
 
+/// Whose turn it was to make a checkpoint, of the processes that share a database.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// Another one's.
+    Elsewhere,
+    /// This one's, and what is newest now; `None` if there never was a run.
+    Own(Option<Anchored>),
+}
+
 impl Runtime {
     /// Brings everything that is durable under a signed checkpoint; the newest one. `None` if there never was a run.
     ///
@@ -138,12 +147,13 @@ impl Runtime {
         Ok(held_against(self.store(), self.tenant(), &checkpoint).await?)
     }
 
-    /// Whether this process is the one that keeps the tenant's log, of those that share the database: tries to be.
-    async fn leads(&self, lease: &mut Option<Lease>) -> Result<bool, Error> {
+    /// The same, unless another process that shares the database does it for all: then nothing. `lease` keeps the turn
+    /// from one call to the next, and gives it up when it is dropped.
+    pub async fn anchor_in_turn(&self, lease: &mut Option<Lease>) -> Result<Turn, Error> {
         if !lease.as_ref().is_some_and(Lease::lasts) {
             *lease = self.store().lease(self.tenant()).await?;
         }
-        Ok(lease.is_some())
+        if lease.is_none() { Ok(Turn::Elsewhere) } else { Ok(Turn::Own(self.anchor().await?)) }
     }
 
     /// Brings what becomes durable under a checkpoint, again and again, some time after it did. Never ends.
@@ -155,13 +165,11 @@ impl Runtime {
         while commits.changed().await.is_ok() {
             self.clock().sleep(every).await;
             commits.mark_unchanged();
-            if let Ok(false) = self.leads(&mut lease).await {
-                // Whoever does may be gone by then.
-                commits.mark_changed();
-                continue;
-            }
             // What keeps it from being signed is said when the run ends, and is tried again then.
-            let _ = self.anchor().await;
+            if let Ok(Turn::Elsewhere) = self.anchor_in_turn(&mut lease).await {
+                // Looked at again after as long: whose turn it is may be gone by then.
+                commits.mark_changed();
+            }
         }
         pending().await
     }
