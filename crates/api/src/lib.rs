@@ -22,7 +22,7 @@ pub use diff::{Change, DiffReport, DiffSide, StepDiff};
 pub use event::{Event, EventKind};
 pub use export::{EXPORT_FORMAT, Export, ExportReport, ExportedEntry, ExportedPayload};
 pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
-pub use proof::{CheckpointReport, ProofReport};
+pub use proof::{CheckpointReport, ProofReport, WitnessReport};
 pub use report::{
     ApprovalInfo, Check, ErrorReport, Origin, RebuildReport, RunReport, RunSummary, StepReport, TraceRow,
     ValidateReport, VerifyReport, ViewDifference, usd,

@@ -19,6 +19,21 @@ pub struct CheckpointReport {
     pub note: String,
     /// Where copies of it are.
     pub copies: Vec<String>,
+    /// What the witnesses said that were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<WitnessReport>,
+}
+
+/// What came of asking one witness.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessReport {
+    /// The name of its key.
+    pub witness: String,
+    /// Whether its signature is under the newest checkpoint.
+    pub signed: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What a proof, or a checkpoint, was found to show.

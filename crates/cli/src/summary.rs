@@ -19,7 +19,8 @@ pub fn money(dollars: f64) -> String {
 
 /// `1 entry`, `2 entries`.
 pub fn count(number: u64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number, stem) {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
         (_, None) if noun == "leaf" => format!("{number} leaves"),

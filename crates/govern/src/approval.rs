@@ -76,7 +76,7 @@ impl Gate {
         }
         let now = self.inner.world.clock.now();
         if now >= row.cell.expires {
-            self.expire(&cell, &row).await?;
+            Box::pin(self.expire(&cell, &row)).await?;
             return Err(decided(id, ApprovalState::Expired));
         }
         let asked = self.asked(&cell, &row).await?;
@@ -93,7 +93,7 @@ impl Gate {
             }
             other => Error::of_commit(run, other),
         })?;
-        self.inner.vault.catch_up(tenant, run, now, &fresh).await?;
+        Box::pin(self.inner.vault.catch_up(tenant, run, now, &fresh)).await?;
         Ok(run)
     }
 
@@ -147,7 +147,7 @@ impl Gate {
     }
 
     async fn asked(&self, cell: &RunCell, row: &ApprovalRow) -> Result<Record, Error> {
-        let record = comity_ledger::read_one(&self.inner.vault, cell, row.cell.asked).await?;
+        let record = Box::pin(comity_ledger::read_one(&self.inner.vault, cell, row.cell.asked)).await?;
         let record = record.filter(|record| record.entry.approval == Some(row.id));
         let why = format!("it does not ask for approval {}", row.id);
         record.ok_or_else(|| comity_ledger::Error::BadEntry { seq: row.cell.asked, why }.into())

@@ -150,7 +150,8 @@ impl Gate {
 
     /// What is written into a run that another process may have opened. Errors if its texts were erased.
     pub(crate) async fn for_writing(&self, id: RunId, cell: &RunCell) -> Result<Fresh, Error> {
-        let fresh = self.inner.vault.for_writing(cell, &*self.inner.world.entropy).await;
+        // Boxed: it is large, and within the future of everybody who waits for a decision.
+        let fresh = Box::pin(self.inner.vault.for_writing(cell, &*self.inner.world.entropy)).await;
         fresh.map_err(|error| match error {
             comity_ledger::Error::RunErased => Error::Erased(id),
             other => other.into(),

@@ -7,8 +7,8 @@ use crate::exit::Exit;
 use crate::printer::{Format, one_line};
 use crate::summary::count;
 use clap::Args;
-use comity_api::CheckpointReport;
-use comity_runtime::{ArchiveAddress, Place, PlaceOptions, Runtime, Shelf};
+use comity_api::{CheckpointReport, WitnessReport};
+use comity_runtime::{ArchiveAddress, Place, PlaceOptions, Runtime, Shelf, Witness, Witnessed};
 use std::path::Path;
 
 /// Sign a checkpoint over everything that is recorded.
@@ -20,6 +20,9 @@ pub struct Checkpoint {
     /// The server, if it is not Amazon's [env: AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+    /// Ask this witness to sign it too: `URL KEY`, as `comity witness` prints its key; may be given several times
+    #[arg(long, value_name = "WITNESS", conflicts_with = "public_key")]
+    pub witness: Vec<Witness>,
     /// Print the log's public key instead
     #[arg(long, conflicts_with = "to")]
     pub public_key: bool,
@@ -31,12 +34,15 @@ pub fn perform(context: &Context, args: &Checkpoint) -> Result<Exit, Error> {
         let runtime = context.open(Database::Existing)?.runtime;
         let anchored = runtime.anchor().await?.ok_or(Error::NoRuns)?;
         let key = runtime.log_key().await?.ok_or(Error::NoRuns)?;
+        let witnesses = runtime.ask_witnesses(&args.witness).await?.into_iter().map(witnessed).collect();
+        // With the signatures of the witnesses, if there are any.
+        let newest = runtime.store().checkpoint(runtime.tenant(), Some(anchored.checkpoint.head.size)).await;
+        let newest = newest.map_err(comity_runtime::Error::from)?;
+        let note = newest.map_or(anchored.row.note, |row| row.note);
         let mut copies = Vec::new();
         for place in &args.to {
-            copies.push(
-                copy(context, &runtime, args, place, anchored.checkpoint.head.size, &anchored.row.note)
-                    .await?,
-            );
+            let size = anchored.checkpoint.head.size;
+            copies.push(copy(context, &runtime, args, place, size, &note).await?);
         }
         Ok(CheckpointReport {
             log: anchored.checkpoint.origin,
@@ -44,8 +50,9 @@ pub fn perform(context: &Context, args: &Checkpoint) -> Result<Exit, Error> {
             root: anchored.checkpoint.head.root.to_string(),
             added: anchored.added,
             key: key.to_string(),
-            note: String::from_utf8_lossy(&anchored.row.note).into_owned(),
+            note: String::from_utf8_lossy(&note).into_owned(),
             copies,
+            witnesses,
         })
     })?;
     let printer = &context.printer;
@@ -58,11 +65,28 @@ pub fn perform(context: &Context, args: &Checkpoint) -> Result<Exit, Error> {
                 "{leaves}, {} new; others check it with --key {}\n",
                 report.added, report.key
             ));
+            for told in &report.witnesses {
+                let what = told.why.as_deref().map_or("signed it".to_owned(), one_line);
+                printer.note(&format!("{} {what}\n", one_line(&told.witness)));
+            }
             report.copies.iter().for_each(|copy| printer.note(&format!("copied to {}\n", one_line(copy))));
         }
         Format::Json | Format::Ndjson => printer.json(&report),
     }
     Ok(Exit::Done)
+}
+
+fn witnessed(told: Witnessed) -> WitnessReport {
+    match told {
+        Witnessed::Signed { witness, .. } => WitnessReport { witness, signed: true, why: None },
+        Witnessed::Outgrown { witness } => {
+            let why = Some("did not sign: the log has grown meanwhile".to_owned());
+            WitnessReport { witness, signed: false, why }
+        }
+        Witnessed::Silent { witness, why } => {
+            WitnessReport { witness, signed: false, why: Some(format!("did not sign: {why}")) }
+        }
+    }
 }
 
 /// Keeps one copy; where it is.

@@ -1,146 +1,121 @@
 //! Two copies of one database go their own ways, and one witness sees both.
 
-use crate::service::State;
-use comity_core::{RunId, Unwatched};
-use comity_ledger::log::note::Note;
-use comity_runtime::{Error, Runtime, Settings, Witness, Witnessed, system_world};
-use comity_store::{Anchor, Commit, Durability, Fence, NewLeaf, Op};
+use crate::service::{Service, State};
+use comity_ledger::log::note::Verifier;
+use comity_runtime::Witness;
 use comity_testkit::grown::Grown;
-use comity_testkit::keys::{data_home, place};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
+use comity_testkit::keys::data_home;
+use std::process::{Command, Output};
 
-const FLOW: &str =
-    "name: x\nnodes:\n  a: {kind: echo}\n  b: {kind: echo}\n  c: {kind: echo}\n  d: {kind: echo}\n";
+const FLOW: &str = "name: x\nnodes:\n  a: {kind: echo}\n  b: {kind: echo}\n";
 
-/// A ledger with one run of many entries, in a folder of its own.
+/// A ledger with one run, in a folder of its own.
 struct House(tempfile::TempDir);
 
 impl House {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("flow.yaml"), FLOW).unwrap();
+        let house = Self(tempfile::tempdir().unwrap());
+        std::fs::write(house.0.path().join("flow.yaml"), FLOW).unwrap();
+        house.run("a.db");
+        house
+    }
+
+    fn comity(&self, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_comity-crash"));
-        command
-            .args(["run", "flow.yaml", "--db", "a.db"])
-            .current_dir(folder.path())
-            .env("XDG_DATA_HOME", data_home());
-        let ended = command.output().unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-        Self(folder)
+        command.args(words).current_dir(self.0.path()).env("XDG_DATA_HOME", data_home());
+        command.output().unwrap()
+    }
+
+    fn run(&self, database: &str) {
+        let ended = self.comity(&["run", "flow.yaml", "--db", database]);
+        assert!(ended.status.success(), "{}", errors(&ended));
+    }
+
+    fn key(&self) -> Verifier {
+        let ended = self.comity(&["checkpoint", "--public-key", "--db", "a.db"]);
+        String::from_utf8(ended.stdout).unwrap().trim().parse().unwrap()
     }
 
     /// A copy of the database, which nobody has open.
-    fn copy(&self, name: &str) -> PathBuf {
-        let to = self.0.path().join(name);
-        std::fs::copy(self.0.path().join("a.db"), &to).unwrap();
-        to
+    fn copy(&self, name: &str) {
+        std::fs::copy(self.0.path().join("a.db"), self.0.path().join(name)).unwrap();
+    }
+
+    /// Has the newest checkpoint witnessed.
+    fn ask(&self, database: &str, witness: &Service) -> Output {
+        self.comity(&["checkpoint", "--db", database, "--witness", &witness.setting()])
     }
 }
 
-fn open(database: &Path) -> Runtime {
-    let world = system_world(Arc::new(Unwatched));
-    Runtime::open(Settings::local(database, Durability::Process, world, place())).unwrap()
+fn errors(ended: &Output) -> String {
+    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
-async fn only_run(runtime: &Runtime) -> (RunId, u64) {
-    let runs = runtime.store().runs(runtime.tenant(), None, 10).await.unwrap();
-    (runs[0].id, runs[0].cell.anchored)
-}
-
-/// Brings the stored log to what this one is.
-async fn anchor(runtime: &Runtime, log: &Grown) {
-    let (run, covered) = only_run(runtime).await;
-    let from = runtime.store().log(runtime.tenant()).await.unwrap().size;
-    let leaf =
-        |more| NewLeaf { run, size: covered + more, kind: 1, root: log.head(1).root, frontier: Vec::new() };
-    let anchor = Anchor {
-        from,
-        leaves: (1..=log.size() - from).map(leaf).collect(),
-        hashes: log.stored(from).to_vec(),
-        note: log.note(log.size()).to_bytes().into(),
-    };
-    let (tenant, at, ops) =
-        (runtime.tenant().clone(), Default::default(), vec![Op::Anchor(Box::new(anchor))]);
-    let commit = Commit { tenant, run, fence: Fence::Anyone, at, expect: Vec::new(), ops };
-    runtime.store().queue(commit).await.unwrap();
-}
-
-async fn ask(runtime: &Runtime, witnesses: &[Witness]) -> Result<Vec<Witnessed>, Error> {
-    runtime.ask_witnesses(witnesses).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_goes_its_own_way_is_found_out() {
-    let common = Grown::new("comity/log/local").grown(3, "a");
+#[test]
+fn a_copy_that_goes_its_own_way_is_found_out() {
     let (house, state) = (House::new(), State::new());
-    let service = state.start(common.verifier(), None);
-    let witness: Witness = service.setting().parse().unwrap();
-    let witnesses = [witness];
-    let signed =
-        |size| Ok::<_, String>(vec![Witnessed::Signed { witness: service.key().name().to_owned(), size }]);
-    let told = |came: Result<_, Error>| came.map_err(|error| error.to_string());
-
-    let first = open(&house.0.path().join("a.db"));
-    assert_eq!(told(ask(&first, &witnesses).await), Ok(Vec::new()), "there is no checkpoint yet");
-    anchor(&first, &common).await;
-    assert_eq!(told(ask(&first, &witnesses).await), signed(3));
-    let stored = first.store().checkpoint(first.tenant(), None).await.unwrap().unwrap();
-    let keys = [common.verifier().clone(), service.key().clone()];
-    let by = Note::open(&stored.note, &keys).unwrap().by;
-    assert_eq!(by.len(), 2, "both signatures are under the stored checkpoint");
-    assert!(by[1].at.is_some());
-    drop(first);
-    let copies = [house.copy("b.db"), house.copy("c.db"), house.copy("d.db")];
-
-    let first = open(&house.0.path().join("a.db"));
-    anchor(&first, &common.clone().grown(3, "a")).await;
-    assert_eq!(told(ask(&first, &witnesses).await), signed(6));
-    assert_eq!(told(ask(&first, &witnesses).await), signed(6), "asked again, it signs again");
+    let service = state.start(&house.key(), None);
+    for _ in 0..2 {
+        let ended = house.ask("a.db", &service);
+        assert!(ended.status.success() && errors(&ended).contains(" signed it"), "{}", errors(&ended));
+    }
+    house.copy("b.db");
+    house.copy("old.db");
+    house.run("a.db");
+    assert!(house.ask("a.db", &service).status.success());
     assert_eq!(state.evidence(), 0);
 
-    let [b, c, d] = copies.map(|copy| open(&copy));
-    anchor(&b, &common.clone().grown(3, "b")).await;
-    anchor(&c, &common.clone().grown(5, "c")).await;
-    for (copy, how, evidence) in [
-        (&b, "at 6 leaves it signed another root", 1),
-        (&c, "its 6 leaves are not those that this log begins with", 2),
-        (&d, "it signed 6 leaves, and here are 3", 2),
-    ] {
-        let error = ask(copy, &witnesses).await.unwrap_err();
-        assert!(matches!(error, Error::Split { .. }), "{error}");
-        assert!(error.to_string().contains(how), "{error}");
-        assert_eq!(state.evidence(), evidence, "{how}");
+    house.run("b.db");
+    for database in ["b.db", "old.db"] {
+        let ended = house.ask(database, &service);
+        assert_eq!(ended.status.code(), Some(9), "{database}: {}", errors(&ended));
+        assert!(errors(&ended).contains("[CM0314]"), "{database}: {}", errors(&ended));
     }
-    anchor(&first, &common.grown(4, "a")).await;
-    assert_eq!(told(ask(&first, &witnesses).await), signed(7), "the first view goes on");
+    assert_eq!(state.evidence(), 1, "both views at one size are kept");
+    house.run("a.db");
+    assert!(house.ask("a.db", &service).status.success(), "the first view goes on");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_witness_that_is_not_there_stops_nothing() {
-    let log = Grown::new("comity/log/local").grown(3, "a");
-    let (house, gone, other) = (House::new(), State::new(), State::new());
-    let silent = gone.start(log.verifier(), None);
-    let absent: Witness = silent.setting().parse().unwrap();
-    drop(silent);
-    let stranger = Grown::new("stranger");
-    let service = other.start(stranger.verifier(), None);
-    let unknowing: Witness = service.setting().parse().unwrap();
-    let there = State::new();
-    let service = there.start(log.verifier(), None);
-    let signing: Witness = service.setting().parse().unwrap();
-
-    let runtime = open(&house.0.path().join("a.db"));
-    anchor(&runtime, &log).await;
-    let told = ask(&runtime, &[absent, unknowing, signing]).await.unwrap();
-    let [Witnessed::Silent { why: one, .. }, Witnessed::Silent { why: two, .. }, Witnessed::Signed { .. }] =
-        told.as_slice()
-    else {
-        panic!("{told:?}")
+#[test]
+fn a_proof_says_that_a_witness_signed() {
+    let (house, state) = (House::new(), State::new());
+    let service = state.start(&house.key(), None);
+    assert!(house.ask("a.db", &service).status.success());
+    let listed = String::from_utf8(house.comity(&["runs", "--db", "a.db"]).stdout).unwrap();
+    let run = listed.split_whitespace().find(|word| word.starts_with("run_")).unwrap();
+    let proved = house.comity(&["prove", run, "--db", "a.db", "--to", "proof.txt"]);
+    assert!(proved.status.success(), "{}", errors(&proved));
+    let check = |key: &str| {
+        let log = house.key().to_string();
+        house.comity(&["verify", "proof.txt", "--key", &log, "--witness", key]).status.code()
     };
-    assert!(one.starts_with("cannot be reached: "), "{one}");
-    assert_eq!(two, "it does not know this log");
+    assert_eq!(check(&service.key().to_string()), Some(0));
+    let stranger = State::new().start(&house.key(), None).key().to_string();
+    assert_eq!(check(&stranger), Some(9), "another witness did not sign");
+}
+
+#[test]
+fn a_witness_that_is_not_there_stops_nothing() {
+    let (house, gone, other, there) = (House::new(), State::new(), State::new(), State::new());
+    let absent = gone.start(&house.key(), None).setting();
+    let unknowing = other.start(Grown::new("stranger").verifier(), None);
+    let signing = there.start(&house.key(), None);
+    let ended = house.comity(&[
+        "checkpoint",
+        "--db",
+        "a.db",
+        "--witness",
+        &absent,
+        "--witness",
+        &unknowing.setting(),
+        "--witness",
+        &signing.setting(),
+    ]);
+    let said = errors(&ended);
+    assert!(ended.status.success(), "{said}");
+    assert!(said.contains("did not sign: cannot be reached: "), "{said}");
+    assert!(said.contains("did not sign: it does not know this log"), "{said}");
+    assert!(said.contains(" signed it"), "{said}");
 }
 
 #[test]
