@@ -21,6 +21,8 @@ pub struct Anchored {
     pub row: CheckpointRow,
     /// How many leaves this call added.
     pub added: u64,
+    /// How often somebody else was faster, and it was decided anew.
+    pub overtaken: u32,
 }
 
 /// What became of one try.
@@ -35,17 +37,17 @@ impl Gate {
     ///
     /// Errors if the log is not the one that this key signed so far.
     pub async fn anchor(&self, tenant: &Tenant, key: &SecretKey) -> Result<Option<Anchored>, Error> {
-        let (mut added, mut overtaken) = (0, 0);
+        let (mut added, mut overtaken, mut in_a_row) = (0, 0, 0);
         while let Some(draft) = draft(self.store(), tenant, key).await? {
             match self.put(tenant, key, draft).await? {
                 Tried::Added(count, more) => {
-                    (added, overtaken) = (added + count, 0);
+                    (added, in_a_row) = (added + count, 0);
                     if !more {
                         break;
                     }
                 }
-                Tried::Overtaken if overtaken == PATIENCE => return Err(Error::Overtaken(tenant.clone())),
-                Tried::Overtaken => overtaken += 1,
+                Tried::Overtaken if in_a_row == PATIENCE => return Err(Error::Overtaken(tenant.clone())),
+                Tried::Overtaken => (overtaken, in_a_row) = (overtaken + 1, in_a_row + 1),
             }
         }
         let Some(row) = self.store().checkpoint(tenant, None).await? else { return Ok(None) };
@@ -54,7 +56,7 @@ impl Gate {
             why: format!("the last checkpoint is not one this key signed: {why}"),
         };
         let checkpoint = open_by(&row.note, key.verifier()).map_err(wrong)?;
-        Ok(Some(Anchored { checkpoint, row, added }))
+        Ok(Some(Anchored { checkpoint, row, added, overtaken }))
     }
 
     async fn put(&self, tenant: &Tenant, key: &SecretKey, draft: Draft) -> Result<Tried, Error> {

@@ -19,6 +19,7 @@ use comity_ledger::log::proof::Proof;
 use comity_ledger::log::prove::{prove, prove_consistency};
 use comity_ledger::log::sequence::{KEY_PIN, key_of};
 use comity_ledger::{Error as LedgerError, Fault, held_against};
+use comity_store::Lease;
 use futures_util::future::pending;
 use pin::{LOG, spelled};
 use std::convert::Infallible;
@@ -32,6 +33,15 @@ pub enum ProvedEntry {
     At(u64),
     /// The last one about this step.
     Of(Which),
+}
+
+/// Whose turn it was to make a checkpoint, of the processes that share a database.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// Another one's.
+    Elsewhere,
+    /// This one's, and what is newest now; `None` if there never was a run.
+    Own(Option<Anchored>),
 }
 
 impl Runtime {
@@ -149,15 +159,29 @@ impl Runtime {
         Ok(held_against(self.store(), self.tenant(), &checkpoint).await?)
     }
 
+    /// The same, unless another process that shares the database does it for all: then nothing. `lease` keeps the turn
+    /// from one call to the next, and gives it up when it is dropped.
+    pub async fn anchor_in_turn(&self, lease: &mut Option<Lease>) -> Result<Turn, Error> {
+        if !lease.as_ref().is_some_and(Lease::lasts) {
+            *lease = self.store().lease(self.tenant()).await?;
+        }
+        if lease.is_none() { Ok(Turn::Elsewhere) } else { Ok(Turn::Own(self.anchor().await?)) }
+    }
+
     /// Brings what becomes durable under a checkpoint, again and again, some time after it did. Never ends.
+    ///
+    /// Of several servers one does it for all.
     pub(crate) async fn keep_anchored(&self) -> Infallible {
         let Some(every) = self.anchor_every() else { return pending().await };
-        let mut commits = self.store().commits();
+        let (mut commits, mut lease) = (self.store().commits(), None);
         while commits.changed().await.is_ok() {
             self.clock().sleep(every).await;
             commits.mark_unchanged();
             // What keeps it from being signed is said when the run ends, and is tried again then.
-            let _ = self.anchor().await;
+            if let Ok(Turn::Elsewhere) = self.anchor_in_turn(&mut lease).await {
+                // Looked at again after as long: whose turn it is may be gone by then.
+                commits.mark_changed();
+            }
         }
         pending().await
     }

@@ -11,6 +11,7 @@ mod broken;
 pub mod cells;
 pub mod commit;
 mod error;
+mod lease;
 mod migrations;
 mod postgres;
 mod queue;
@@ -31,6 +32,7 @@ pub use commit::{
     Refused, Rewrapped, WrappedKey,
 };
 pub use error::{CommitError, Error};
+pub use lease::Lease;
 pub use rows::{
     AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, PayloadRow, RunRow, SubjectRow, Totals,
 };

@@ -9,6 +9,7 @@ mod codec;
 #[expect(clippy::disallowed_methods, reason = "an effect module: connects, waits, and drives connections")]
 mod connect;
 mod fail;
+mod lease;
 mod load;
 mod migrate;
 mod pool;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 pub use address::{Place, SCHEMES, redacted};
+pub use lease::Held;
 
 use connect::Server;
 use pool::{Pinned, Pool};

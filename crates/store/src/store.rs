@@ -4,6 +4,7 @@ use crate::apply::Link;
 use crate::cells::{BreakerCell, LogCell, RunCell};
 use crate::commit::{AccountId, Commit, Receipt};
 use crate::error::{CommitError, Error};
+use crate::lease::Lease;
 use crate::postgres::{self, Place, Postgres, SCHEMES};
 use crate::rows::{AccountRow, ApprovalRow, CheckpointRow, EntryRow, LeafRow, RunRow, SubjectRow, Totals};
 use crate::scan::{Page, Scan, Scanned};
@@ -224,6 +225,14 @@ impl Store {
         match &self.0 {
             Backend::Sqlite(_) => Ok(false),
             Backend::Postgres(backend) => backend.lives(owner).await,
+        }
+    }
+
+    /// Tries to become the one process that sequences the tenant's log; `None` while another one is. Waits for nobody.
+    pub async fn lease(&self, tenant: &Tenant) -> Result<Option<Lease>, Error> {
+        match &self.0 {
+            Backend::Sqlite(_) => Ok(Some(Lease::of_file())),
+            Backend::Postgres(backend) => Ok(backend.lease(tenant).await?.map(Lease::of_server)),
         }
     }
 

@@ -36,7 +36,8 @@ while kill -0 $server 2>/dev/null; do
     ( flock 9; idle && rm -f ready && kill -INT $server ) 9>>"$LOCK"
 done
 wait $server
-case "$PWD" in */comity-test-postgres-*) rm -rf "$PWD" ;; esac
+# Not a folder that somebody has begun anew in the meantime: then there is no such file below this one any more.
+( flock 9; [ "$(cat pid 2>/dev/null)" = $server ] && case "$PWD" in */comity-test-postgres-*) rm -rf "$PWD" ;; esac ) 9>>"$LOCK"
 "#;
 
 /// The address of the database `name` on the shared server, which is made if it is not there.

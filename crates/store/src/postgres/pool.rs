@@ -117,6 +117,13 @@ impl Lent<'_> {
     pub fn client(&self) -> Result<&Client, Error> {
         self.client.as_ref().ok_or(Error::Closed)
     }
+
+    /// Takes the connection out of the pool for good; `None`, and the connection ends, when too many were.
+    pub fn keep(mut self) -> Option<Pinned> {
+        let client = self.client.take()?;
+        let place = Arc::clone(&self.pool.pins).try_acquire_owned().ok()?;
+        Some(Pinned { client, _place: place })
+    }
 }
 
 impl Drop for Lent<'_> {

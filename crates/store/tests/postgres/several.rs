@@ -225,3 +225,45 @@ fn a_process_shows_that_it_lives_from_its_first_commit_to_its_end() {
     drop(one);
     assert!(!wait(other.lives("7-aa")).unwrap(), "it took its sign away when it ended");
 }
+
+#[test]
+fn one_server_at_a_time_leads_a_tenants_log_until_it_ends_or_its_connection_does() {
+    let (one, other, url) = two("lease");
+    // A session ends on the server a moment after its client is gone.
+    let soon = async |store: &Store| {
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        loop {
+            if let Some(lease) = store.lease(&tenant()).await.unwrap() {
+                break lease;
+            }
+            assert!(std::time::Instant::now() < deadline, "the lease does not pass over");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    wait(async {
+        let lease = one.lease(&tenant()).await.unwrap().unwrap();
+        for _ in 0..20 {
+            assert!(other.lease(&tenant()).await.unwrap().is_none());
+            assert!(one.lease(&tenant()).await.unwrap().is_none(), "nor a second time in the same process");
+        }
+        let elsewhere = other.lease(&"other".parse().unwrap()).await.unwrap();
+        assert!(elsewhere.is_some(), "another tenant's log is another's");
+        assert!(lease.lasts());
+        drop(lease);
+        let lease = soon(&other).await;
+        assert!(one.lease(&tenant()).await.unwrap().is_none());
+        // As when its process is killed.
+        server::psql(
+            &url,
+            "SELECT pg_terminate_backend(l.pid, 5000) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+             WHERE l.locktype = 'advisory' AND a.datname = current_database()",
+        );
+        let _next = soon(&one).await;
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        while lease.lasts() {
+            assert!(std::time::Instant::now() < deadline, "it does not see that it is gone");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(other.lease(&tenant()).await.unwrap().is_none());
+    });
+}

@@ -12,6 +12,7 @@
 )]
 #![expect(clippy::string_slice, clippy::disallowed_methods, reason = "databases are changed by hand")]
 
+mod columns;
 mod forge;
 mod place;
 #[path = "../../src/postgres.rs"]
