@@ -80,21 +80,9 @@ impl Runtime {
     /// Compares the store's public key with the one that was first seen here, which it becomes if there was none.
     /// What is wrong, if anything. Keys that cannot be reached at all are nothing to compare with.
     pub(crate) async fn compare_key(&self) -> Result<Option<String>, Error> {
-        let keys = self.vault().keys();
-        let Some(key) = self.log_key().await? else {
-            // A log that was signed before cannot have lost its key by itself.
-            return match keys.pinned(LOG).await {
-                Ok(Some(known)) => Ok(Some(format!(
-                    "the log of tenant `{}` was signed with the key {known}, and the database knows of none: its log \
-                     was taken away",
-                    self.tenant()
-                ))),
-                Ok(None) | Err(KeyFault::Place { .. }) => Ok(None),
-                Err(fault) => Err(LedgerError::from(fault).into()),
-            };
-        };
+        let Some(key) = self.log_key().await? else { return Ok(None) };
         let own = spelled(&key);
-        match keys.pin(LOG, &own).await {
+        match self.vault().keys().pin(LOG, &own).await {
             Ok(known) if known == own => Ok(None),
             Ok(known) => Ok(Some(format!(
                 "the log of tenant `{}` is signed with the key {own}, and the one known here is {known}",
