@@ -213,9 +213,13 @@ fn a_process_shows_that_it_lives_from_its_first_commit_to_its_end() {
         assert!(other.lives("7-aa").await.unwrap());
         assert!(!other.lives("7-ab").await.unwrap());
     });
-    server::psql(&url, "UPDATE servers SET until = clock_timestamp() - interval '1 second'");
+    // It may renew its sign between being made old and being looked at, but not each time.
+    let is_old = |_: &u32| {
+        server::psql(&url, "UPDATE servers SET until = clock_timestamp() - interval '1 second'");
+        !wait(other.lives("7-aa")).unwrap()
+    };
+    assert!((0..5).any(|attempt| is_old(&attempt)), "its sign is too old");
     wait(async {
-        assert!(!other.lives("7-aa").await.unwrap(), "its sign is too old");
         let deadline = std::time::Instant::now() + Duration::from_secs(5);
         while !other.lives("7-aa").await.unwrap() {
             assert!(std::time::Instant::now() < deadline, "the sign is not renewed");
