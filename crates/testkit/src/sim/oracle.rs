@@ -150,7 +150,7 @@ fn count(step: StepId) -> usize {
 fn follow(runtime: &Runtime, run: RunId) -> Result<(), String> {
     let cell = now(runtime.store().run(runtime.tenant(), run))?.map_err(text)?.ok_or("there is no run")?;
     let (mut chain, mut wrong) = (Chain::default(), None);
-    let reading = read(runtime.store(), &cell, |record| {
+    let reading = read(runtime.vault(), &cell, |record| {
         let came = chain.add(&record.entry).err();
         wrong = wrong.take().or(came.map(|why| format!("entry {}: {why}", record.seq)));
         Ok(())
@@ -165,7 +165,7 @@ fn settled(runtime: &Runtime, run: RunId, ordinal: u32) -> Result<bool, String> 
         return Ok(false);
     };
     let mut found = false;
-    let reading = read(runtime.store(), &cell, |record| {
+    let reading = read(runtime.vault(), &cell, |record| {
         let this =
             record.entry.step.as_ref().is_some_and(|step| step.parent.is_none() && step.ordinal == ordinal);
         found |= this && matches!(record.entry.kind, EntryKind::Settled | EntryKind::Happened);
