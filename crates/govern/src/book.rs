@@ -160,7 +160,7 @@ impl Book {
             return Ok(read);
         }
         let world = &self.gate.inner.world;
-        let fresh = self.gate.vault().make(&self.tenant, None, &*world.entropy).await?;
+        let fresh = self.gate.vault().make(&self.tenant, self.id, None, &*world.entropy).await?;
         let now = world.clock.now();
         let mut opened = self.entry(EntryKind::Opened);
         opened.status = Some(RunStatus::Interrupted);

@@ -77,7 +77,7 @@ impl Gate {
         entry.origin = origin;
         entry.status = Some(RunStatus::Running);
         let texts = [(Slot::Source, &source[..]), (Slot::Policy, &policy.to_json()), (Slot::Setup, &setup)];
-        let fresh = self.inner.vault.make(&tenant, about.as_deref(), &*world.entropy).await?;
+        let fresh = self.inner.vault.make(&tenant, id, about.as_deref(), &*world.entropy).await?;
         let mut ops = vec![
             Op::OpenRun { namespace: namespace.clone(), owner },
             Op::EnsureAccount {
@@ -151,7 +151,7 @@ impl Gate {
     /// What is written into a run that another process may have opened. Errors if its texts were erased.
     pub(crate) async fn for_writing(&self, id: RunId, cell: &RunCell) -> Result<Fresh, Error> {
         // Boxed: it is large, and within the future of everybody who waits for a decision.
-        let fresh = Box::pin(self.inner.vault.for_writing(cell, &*self.inner.world.entropy)).await;
+        let fresh = Box::pin(self.inner.vault.for_writing(id, cell, &*self.inner.world.entropy)).await;
         fresh.map_err(|error| match error {
             comity_ledger::Error::RunErased => Error::Erased(id),
             other => other.into(),

@@ -8,13 +8,13 @@ pub mod cipher;
 pub mod subject;
 
 use crate::error::Error;
-use crate::keys::{Keys, Secret};
+use crate::keys::{KeyFault, Keys, Secret};
 use crate::payload::Slot;
 use crate::record;
 use cipher::{PayloadKey, Place};
-use comity_core::{Entropy, RunId, SubjectId, Tenant, Timestamp};
+use comity_core::{Digest, Entropy, RunId, SubjectId, Tenant, Timestamp};
 use comity_store::{Commit, CommitError, Fence, KeyId, NewSubject, Op, Refused, Rewrapped, RunCell};
-use comity_store::{Store, SubjectRow, WrappedKey};
+use comity_store::{Store, SubjectCell, SubjectRow, WrappedKey};
 use std::sync::Arc;
 use subject::{Label, Subject};
 
@@ -29,14 +29,12 @@ pub enum Class {
     Content = 0,
     /// The workflow file and the policy of a run.
     Structure = 1,
-    /// A person's name.
-    Person = 2,
 }
 
 impl Class {
     /// Reads the stored number.
     pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Content, Self::Structure, Self::Person].into_iter().find(|class| *class as u8 == number)
+        [Self::Content, Self::Structure].into_iter().find(|class| *class as u8 == number)
     }
 
     /// Which key of a run a text is under.
@@ -94,11 +92,23 @@ impl Pen {
     pub(crate) fn for_payload(&self, slot: Slot, salt: &[u8; 32], codec: u8) -> (PayloadKey, Place) {
         let subject = match Class::of(slot) {
             Class::Structure => &self.structure,
-            Class::Content | Class::Person => &self.content,
+            Class::Content => &self.content,
         };
         let place = Place { codec, slot: slot as u8, subject: subject.id };
         (PayloadKey::derive(&subject.secret, salt), place)
     }
+}
+
+/// What a wrapped key is bound to: a row that somebody changed opens to nothing.
+///
+/// `SHA-256("comity/subject/v1\n" ‖ id ‖ run, or 16 zero bytes ‖ class ‖ label)`.
+fn bound(id: SubjectId, run: Option<RunId>, class: u8, label: &[u8]) -> [u8; 32] {
+    let run = run.map_or([0; 16], |run| *run.bytes());
+    Digest::of(&[b"comity/subject/v1\n", id.bytes(), &run, &[class], label]).0
+}
+
+fn bound_in(row: &SubjectRow) -> [u8; 32] {
+    bound(row.id, row.cell.run, row.cell.class, &row.cell.label)
 }
 
 /// A store and the keys that what is in it is read with. Cheap to clone.
@@ -165,46 +175,56 @@ impl Vault {
         Ok(None)
     }
 
-    /// The key in a row; `None` for a class this build does not know.
+    /// The key in a row; `None` for a class this build does not know. Errors if the row is not the one that was
+    /// written: its run, class and label are bound into the wrapped key.
     pub async fn unwrap(&self, tenant: &Tenant, row: &SubjectRow) -> Result<Option<Subject>, Error> {
         let Some(class) = Class::from_number(row.cell.class) else { return Ok(None) };
         let WrappedKey { by, bytes } = &row.cell.wrapped;
-        let secret = self.keys.unwrap(tenant, *by, row.id.bytes(), bytes).await?;
+        let secret = self.keys.unwrap(tenant, *by, &bound_in(row), bytes).await?;
         Ok(Some(Subject { id: row.id, class, secret }))
     }
 
-    async fn wrap(&self, tenant: &Tenant, by: KeyId, subject: &Subject) -> Result<WrappedKey, Error> {
-        let bytes = self.keys.wrap(tenant, by, subject.id.bytes(), &subject.secret).await?;
-        Ok(WrappedKey { by, bytes })
+    /// The key in a row, wrapped by `to` instead.
+    pub async fn rewrap(&self, tenant: &Tenant, row: &SubjectRow, to: KeyId) -> Result<Rewrapped, KeyFault> {
+        let (SubjectCell { wrapped, label, .. }, bound) = (&row.cell, bound_in(row));
+        let secret = self.keys.unwrap(tenant, wrapped.by, &bound, &wrapped.bytes).await?;
+        let bytes = self.keys.wrap(tenant, to, &bound, &secret).await?;
+        let (from, wrapped) = (wrapped.by, WrappedKey { by: to, bytes });
+        Ok(Rewrapped { id: row.id, from, wrapped, label: label.clone() })
     }
 
-    /// A new key of this class, wrapped by the current tenant key. `of_run` says whether it is the commit's run's.
-    pub async fn make_one(
+    /// A new key of a run, wrapped by the current tenant key.
+    async fn make_one(
         &self,
         tenant: &Tenant,
+        run: RunId,
         class: Class,
         label: Label<'_>,
         entropy: &dyn Entropy,
     ) -> Result<(Subject, NewSubject), Error> {
         let by = self.keys.current(tenant).await?;
         let subject = Subject::random(class, entropy);
-        let wrapped = self.wrap(tenant, by, &subject).await?;
         let label = subject.seal_label(label, entropy);
-        let of_run = class != Class::Person;
-        let new = NewSubject { id: subject.id, class: class as u8, of_run, wrapped, label };
+        let bound = bound(subject.id, Some(run), class as u8, &label);
+        let bytes = self.keys.wrap(tenant, by, &bound, &subject.secret).await?;
+        let wrapped = WrappedKey { by, bytes };
+        let new = NewSubject { id: subject.id, class: class as u8, of_run: true, wrapped, label };
         Ok((subject, new))
     }
 
-    /// The two keys of a new run. `about` names whom its texts are about, if they are about somebody.
+    /// The two keys of a new run. `about` names whom its texts are about, if they are about somebody: under the key of
+    /// its content, so that the name goes with that.
     pub async fn make(
         &self,
         tenant: &Tenant,
+        run: RunId,
         about: Option<&str>,
         entropy: &dyn Entropy,
     ) -> Result<Fresh, Error> {
-        let label = Label(about.unwrap_or_default());
-        let (content, new_content) = self.make_one(tenant, Class::Content, label, entropy).await?;
-        let (structure, new_structure) = self.make_one(tenant, Class::Structure, label, entropy).await?;
+        let name = Label(about.unwrap_or_default());
+        let (content, new_content) = self.make_one(tenant, run, Class::Content, name, entropy).await?;
+        let (structure, new_structure) =
+            self.make_one(tenant, run, Class::Structure, Label::default(), entropy).await?;
         let subjects = vec![new_content, new_structure];
         let keys = RunKeys::new(vec![content.clone(), structure.clone()]);
         Ok(Fresh { pen: Pen { keys, content, structure }, subjects })
@@ -212,7 +232,7 @@ impl Vault {
 
     /// The keys that new texts of this run are written with: its own, or new ones for a run from before there
     /// was a vault. Errors if its texts were erased.
-    pub async fn for_writing(&self, run: &RunCell, entropy: &dyn Entropy) -> Result<Fresh, Error> {
+    pub async fn for_writing(&self, id: RunId, run: &RunCell, entropy: &dyn Entropy) -> Result<Fresh, Error> {
         let keys = self.open(run).await?;
         if let Some(pen) = keys.pen() {
             return Ok(Fresh { pen, subjects: Vec::new() });
@@ -221,7 +241,7 @@ impl Vault {
         if clear.is_none_or(|opened| opened.is_sealed()) {
             return Err(Error::RunErased);
         }
-        self.make(&run.tenant, None, entropy).await
+        self.make(&run.tenant, id, None, entropy).await
     }
 
     /// Wraps keys that were just added once more, if the tenant's key has changed meanwhile.
@@ -241,7 +261,9 @@ impl Vault {
             let Some(subject) = fresh.pen.keys.0.iter().find(|subject| subject.id == new.id) else {
                 continue;
             };
-            let wrapped = self.wrap(tenant, current, subject).await?;
+            let bound = bound(new.id, Some(run), new.class, &new.label);
+            let bytes = self.keys.wrap(tenant, current, &bound, &subject.secret).await?;
+            let wrapped = WrappedKey { by: current, bytes };
             late.push(Rewrapped { id: new.id, from: new.wrapped.by, wrapped, label: new.label.clone() });
         }
         if late.is_empty() {

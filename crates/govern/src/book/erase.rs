@@ -15,13 +15,13 @@ use super::{Alive, Book, Read};
 use crate::error::Error;
 use crate::run::ALIVE;
 use comity_core::{ReasonCode, RunId, SubjectId};
-use comity_ledger::keys::{Destroyed, KeyFault};
+use comity_ledger::keys::Destroyed;
 use comity_ledger::vault::Class;
 use comity_ledger::vault::subject::Subject;
 use comity_ledger::{EntryKind, RunStatus, Slot, bare};
 use comity_store::{CommitError, Expect, Fence, KeyId, Op, Refused, RunCell, SubjectRow};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The most keys that one erasure takes away.
@@ -146,56 +146,68 @@ impl Book {
             }
             Aim::Subject(_) | Aim::Tenant | Aim::Old => self.rows().await?,
         };
-        // Keys are destroyed where they are looked for. If these are kept elsewhere, nothing would be erased.
-        let living = self.gate.vault().keys().living(&self.tenant).await;
-        let living = living.map_err(comity_ledger::Error::from)?;
-        let mut found = Found::default();
-        let mut runs = BTreeSet::new();
-        let named = read.state.holds.values().any(|hold| matches!(hold.held, super::Held::Subject(_)));
+        let mut runs: BTreeMap<RunId, Vec<SubjectRow>> = BTreeMap::new();
         for row in rows {
-            let Some(run) = row.cell.run.filter(|run| *run != self.id) else { continue };
-            let needs_name = matches!(aim, Aim::Subject(_)) || named;
-            let about = if needs_name { self.label(&row).await? } else { None };
+            if let Some(run) = row.cell.run.filter(|run| *run != self.id) {
+                runs.entry(run).or_default().push(row);
+            }
+        }
+        let mut found = Found::default();
+        let named = read.state.holds.values().any(|hold| matches!(hold.held, super::Held::Subject(_)));
+        let needs_name = matches!(aim, Aim::Subject(_)) || named;
+        for (run, rows) in runs {
+            let about = if needs_name { self.about(&rows).await? } else { None };
             if matches!(aim, Aim::Subject(name) if about.as_ref() != Some(name)) {
                 continue;
             }
-            if mode == Mode::Anonymize && row.cell.class != Class::Content as u8 {
+            let goes = |row: &&SubjectRow| mode != Mode::Anonymize || row.cell.class == Class::Content as u8;
+            let go: Vec<&SubjectRow> = rows.iter().filter(goes).collect();
+            if go.is_empty() || !self.may_go(read, aim, run, about.as_deref(), alive, &mut found).await? {
                 continue;
             }
-            if !runs.contains(&run) {
-                let cell = self.gate.store().run(&self.tenant, run).await?.ok_or(Error::NoRun(run))?;
-                if *aim == Aim::Old && !self.is_old(read, &cell) {
-                    continue;
-                }
-                if let Some(hold) = read.state.over_run(run, about.as_deref()) {
-                    if *aim == Aim::Old {
-                        found.on_hold.push(run);
-                        continue;
-                    }
-                    return Err(Error::OnHold { hold: hold.to_string() });
-                }
-                if cell.status == RunStatus::Running as u8 && alive.lives(&cell.owner).await {
-                    return Err(Error::Alive { run, owner: cell.owner.to_string() });
-                }
-                runs.insert(run);
+            for row in go {
+                // A key that is destroyed has to be the one that the row says, and here: one that is kept elsewhere
+                // would live on.
+                self.gate.vault().unwrap(&self.tenant, row).await?;
+                found.subjects.push(row.id);
             }
-            let by = row.cell.wrapped.by;
-            if !living.contains(&by) {
-                let gone = KeyFault::Gone { tenant: self.tenant.clone(), id: by };
-                return Err(comity_ledger::Error::from(gone).into());
+            found.runs.push(run);
+            if found.subjects.len() > MOST {
+                return Err(Error::TooMuch { keys: found.subjects.len(), most: MOST });
             }
-            found.subjects.push(row.id);
         }
-        if found.subjects.len() > MOST {
-            return Err(Error::TooMuch { keys: found.subjects.len(), most: MOST });
-        }
-        found.on_hold.sort_unstable();
-        found.on_hold.dedup();
-        found.runs = runs.into_iter().collect();
         Ok(found)
     }
 
-    /// Every key of the tenant that is not the book's.
+    /// Whether a run's texts may go. One that is too young or, where all old ones are asked for, on hold, is passed
+    /// over; otherwise a hold is an error, and so is a process that works on it.
+    async fn may_go(
+        &self,
+        read: &Read,
+        aim: &Aim,
+        run: RunId,
+        about: Option<&str>,
+        alive: &dyn Alive,
+        found: &mut Found,
+    ) -> Result<bool, Error> {
+        let cell = self.gate.store().run(&self.tenant, run).await?.ok_or(Error::NoRun(run))?;
+        if *aim == Aim::Old && !self.is_old(read, &cell) {
+            return Ok(false);
+        }
+        if let Some(hold) = read.state.over_run(run, about) {
+            if *aim == Aim::Old {
+                found.on_hold.push(run);
+                return Ok(false);
+            }
+            return Err(Error::OnHold { hold: hold.to_string() });
+        }
+        if cell.status == RunStatus::Running as u8 && alive.lives(&cell.owner).await {
+            return Err(Error::Alive { run, owner: cell.owner.to_string() });
+        }
+        Ok(true)
+    }
+
+    /// Every key of the tenant, the book's too.
     async fn rows(&self) -> Result<Vec<SubjectRow>, Error> {
         let mut rows = Vec::new();
         let mut after = None;
@@ -207,12 +219,15 @@ impl Book {
         }
     }
 
-    async fn label(&self, row: &SubjectRow) -> Result<Option<String>, Error> {
-        if row.cell.label.is_empty() {
-            return Ok(None);
+    /// Whom a run's texts are about, by its keys.
+    async fn about(&self, rows: &[SubjectRow]) -> Result<Option<String>, Error> {
+        for row in rows {
+            let subject: Option<Subject> = self.gate.vault().unwrap(&self.tenant, row).await?;
+            if let Some(name) = subject.and_then(|subject| subject.open_label(&row.cell.label)) {
+                return Ok(Some(name));
+            }
         }
-        let subject: Option<Subject> = self.gate.vault().unwrap(&self.tenant, row).await?;
-        Ok(subject.and_then(|subject| subject.open_label(&row.cell.label)))
+        Ok(None)
     }
 
     /// Whether a run has ended longer ago than texts are kept.

@@ -4,7 +4,7 @@ use super::Book;
 use crate::error::Error;
 use comity_core::SubjectId;
 use comity_ledger::keys::{KeyFault, KeyId};
-use comity_store::{CommitError, Fence, Op, Refused, Rewrapped, SubjectRow, WrappedKey};
+use comity_store::{CommitError, Fence, Op, Refused, Rewrapped, SubjectRow};
 use std::collections::BTreeSet;
 
 /// Keys that are wrapped in one commit.
@@ -61,16 +61,11 @@ impl Book {
 
     /// The key, wrapped by `to`; `None` when the tenant key it is wrapped by is gone, and it with that.
     async fn anew(&self, row: &SubjectRow, to: KeyId) -> Result<Option<Rewrapped>, Error> {
-        let keys = self.gate.vault().keys();
-        let ledger = comity_ledger::Error::from;
-        let (from, context) = (row.cell.wrapped.by, row.id.bytes());
-        let secret = match keys.unwrap(&self.tenant, from, context, &row.cell.wrapped.bytes).await {
+        match self.gate.vault().rewrap(&self.tenant, row, to).await {
+            Ok(rewrapped) => Ok(Some(rewrapped)),
             // Nothing that is done here could lose it any more.
-            Err(KeyFault::Gone { .. }) => return Ok(None),
-            unwrapped => unwrapped.map_err(ledger)?,
-        };
-        let bytes = keys.wrap(&self.tenant, to, context, &secret).await.map_err(ledger)?;
-        let wrapped = WrappedKey { by: to, bytes };
-        Ok(Some(Rewrapped { id: row.id, from, wrapped, label: row.cell.label.clone() }))
+            Err(KeyFault::Gone { .. }) => Ok(None),
+            Err(fault) => Err(comity_ledger::Error::from(fault).into()),
+        }
     }
 }

@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_label_is_read_with_its_own_key_only() {
         let (ada, other) =
-            (Subject::random(Class::Person, &Fixed(1)), Subject::random(Class::Person, &Fixed(2)));
+            (Subject::random(Class::Content, &Fixed(1)), Subject::random(Class::Content, &Fixed(2)));
         let label = ada.seal_label(Label("Ada"), &Fixed(3));
         assert_eq!(ada.open_label(&label).as_deref(), Some("Ada"));
         assert_eq!(other.open_label(&label), None);
