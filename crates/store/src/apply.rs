@@ -1,6 +1,7 @@
 //! Decides, without I/O, what a batch of commits changes. Every backend runs this same function.
 
 mod anchor;
+pub mod share;
 mod subject;
 
 use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, LogCell, RunCell, SubjectCell};
@@ -9,6 +10,7 @@ use crate::commit::{
 };
 use crate::rows::GENESIS;
 use comity_core::{Amounts, ApprovalId, Digest, RunId, SubjectId, Tenant, Timestamp};
+use share::Shares;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -24,8 +26,10 @@ pub type Rows<K, C> = HashMap<(Tenant, K), Option<C>>;
 pub struct Cells {
     /// Runs.
     pub runs: Rows<RunId, RunCell>,
-    /// Accounts.
+    /// Accounts; of shared ones as much as is in the batch's hands.
     pub accounts: Rows<AccountId, AccountCell>,
+    /// Of which accounts that is less than all. There are none where one process commits at a time.
+    pub shares: Shares,
     /// Approvals.
     pub approvals: Rows<ApprovalId, ApprovalCell>,
     /// Circuit breakers, by endpoint; one that is not there is closed.
@@ -123,6 +127,10 @@ pub struct NewCheckpoint {
 struct Draft {
     run: Option<(RunCell, bool)>,
     accounts: Vec<(AccountId, AccountCell, bool)>,
+    /// Accounts that the receipt shows: those of the run, and new ones.
+    own: Vec<AccountId>,
+    /// Shared accounts of which there was not enough.
+    short: Vec<AccountId>,
     approvals: Vec<(ApprovalId, ApprovalCell, bool)>,
     breakers: Vec<(Arc<str>, BreakerCell)>,
     subjects: Vec<(SubjectId, Option<SubjectCell>)>,
@@ -160,9 +168,9 @@ impl Cells {
         }
         let Commit { tenant, run, at, ops, .. } = commit;
         let here = Here { tenant: &tenant, run, at, link };
-        for op in ops {
-            self.change(op, here, &mut draft)?;
-        }
+        let changed = ops.into_iter().try_for_each(|op| self.change(op, here, &mut draft));
+        self.shares.wanting.extend(draft.short.drain(..).map(|id| (tenant.clone(), id)));
+        changed?;
         let Some((row, _)) = &mut draft.run else { return Err(Refused::NoRun) };
         row.updated = at;
         draft.receipt.epoch = row.epoch;
@@ -230,16 +238,24 @@ impl Cells {
                 self.ensure_account(account, label, caps, tenant, draft)?
             }
             Op::Hold { accounts, amounts } => {
+                draft.own.extend(accounts.first());
                 for id in accounts.iter() {
-                    hold(self.account(*id, tenant, draft)?, *id, &amounts)?;
+                    self.spend(*id, tenant, draft, |cell| hold(cell, *id, &amounts))?;
                 }
             }
             Op::Settle { accounts, held, spent } => {
+                draft.own.extend(accounts.first());
                 for id in accounts.iter() {
-                    settle(self.account(*id, tenant, draft)?, &held, &spent)?;
+                    self.spend(*id, tenant, draft, |cell| settle(cell, &held, &spent))?;
                 }
             }
-            Op::Freeze(id) => self.account(id, tenant, draft)?.frozen = true,
+            Op::Freeze(id) => {
+                draft.own.push(id);
+                self.spend(id, tenant, draft, |cell| {
+                    cell.frozen = true;
+                    Ok(())
+                })?;
+            }
             Op::AskApproval { approval, step, binding, expires } => {
                 let row = &draft.run.as_ref().ok_or(Refused::NoRun)?.0;
                 let asked = row.next_seq.saturating_sub(1);
@@ -281,9 +297,13 @@ impl Cells {
         match at(&self.accounts, tenant, id) {
             Some(_) => Ok(()),
             None => {
+                if self.is_part(id, tenant) {
+                    draft.short.push(id);
+                }
                 let (held, spent) = (Amounts::ZERO, Amounts::ZERO);
                 let fresh = AccountCell { label, tenant: tenant.clone(), caps, held, spent, frozen: false };
                 draft.accounts.push((id, fresh, true));
+                draft.own.push(id);
                 Ok(())
             }
         }
@@ -380,7 +400,9 @@ impl Cells {
             mark(&mut writes.runs, key, new);
         }
         for (id, cell, new) in draft.accounts {
-            receipt.accounts.push((id, cell.clone()));
+            if draft.own.contains(&id) {
+                receipt.accounts.push((id, cell.clone()));
+            }
             self.accounts.insert((tenant.clone(), id), Some(cell));
             mark(&mut writes.accounts, (tenant.clone(), id), new);
         }

@@ -87,7 +87,7 @@ pub enum Op {
     },
     /// Reserves on every account at once; refused when it does not fit any one of them.
     Hold {
-        /// The accounts, innermost first.
+        /// The accounts, innermost first: that of the run, and then those it shares with others.
         accounts: Arc<[AccountId]>,
         /// How much.
         amounts: Amounts,
@@ -237,8 +237,12 @@ pub struct NewLeaf {
 pub enum Named<'c> {
     /// A run.
     Run(RunId),
-    /// An account.
+    /// An account, all of it.
     Account(AccountId),
+    /// An account that other runs spend from too: as much of it as is needed.
+    Share(AccountId),
+    /// An account, of which it only matters whether it is there.
+    Known(AccountId),
     /// An approval.
     Approval(ApprovalId),
     /// An endpoint's circuit breaker.
@@ -269,9 +273,13 @@ impl Commit {
 impl Op {
     fn names<'c>(&'c self, visit: &mut dyn FnMut(Named<'c>)) {
         match self {
-            Self::EnsureAccount { account, .. } | Self::Freeze(account) => visit(Named::Account(*account)),
+            Self::EnsureAccount { account, .. } => visit(Named::Known(*account)),
+            Self::Freeze(account) => visit(Named::Account(*account)),
             Self::Hold { accounts, .. } | Self::Settle { accounts, .. } => {
-                accounts.iter().for_each(|account| visit(Named::Account(*account)));
+                if let Some((own, shared)) = accounts.split_first() {
+                    visit(Named::Account(*own));
+                    shared.iter().for_each(|account| visit(Named::Share(*account)));
+                }
             }
             Self::AskApproval { approval, .. } | Self::SetApproval(approval, _) => {
                 visit(Named::Approval(*approval));
@@ -325,7 +333,7 @@ pub struct Receipt {
     pub entries: Vec<(u64, Digest)>,
     /// The run's epoch after the commit.
     pub epoch: u64,
-    /// The accounts it touched, as they stand after it.
+    /// The accounts it touched, as they stand after it; not those that its run shares with others.
     pub accounts: Vec<(AccountId, AccountCell)>,
 }
 

@@ -1,7 +1,7 @@
 //! The backend for several processes: PostgreSQL.
 //!
-//! Nothing is connected until it is needed. One thread writes, in transactions that every process takes part in as
-//! `load` and `sql` order them; a second one moves the bytes of everything else: reads, signs of life, and word of
+//! Nothing is connected until it is needed. Two threads write, in transactions that every process takes part in as
+//! `load` and `sql` order them; another one moves the bytes of everything else: reads, signs of life, and word of
 //! commits. Start with `write`, then `sql`.
 
 mod address;
@@ -21,6 +21,7 @@ mod proof;
 mod pulse;
 mod read;
 mod rows;
+mod slices;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ mod tls;
 mod write;
 
 use crate::apply::Link;
+use crate::broken::Broken;
 use crate::commit::Commit;
 use crate::error::Error;
 use crate::queue::{Drive, Queue};
@@ -45,6 +47,9 @@ use connect::Server;
 use pool::{Pinned, Pool};
 use pulse::Pulse;
 use write::Writer;
+
+/// How many batches may be under way at once: while one becomes durable, the next is decided and written.
+const WRITERS: usize = 2;
 
 /// How to open a database on a server.
 pub struct Settings {
@@ -82,7 +87,7 @@ struct Inner {
     pool: Pool,
     pulse: Arc<Pulse>,
     commits: watch::Receiver<u64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writers: Mutex<Vec<JoinHandle<()>>>,
     /// Answers when the pulse has stopped.
     stopped: Mutex<std::sync::mpsc::Receiver<()>>,
     /// Moves the bytes of every connection but the writer's.
@@ -109,19 +114,26 @@ impl Postgres {
         let (pulse, told) = (Arc::new(Pulse::default()), Arc::new(Notify::new()));
         let (stop, stopped) = std::sync::mpsc::sync_channel(1);
         pulse::start(&runtime, (&server, &pulse, &told), committed.clone(), stop);
-        let core = write::Core::new(Arc::clone(&server), Arc::clone(&pulse), (link, points), committed, told);
-        let queue = Arc::new(Queue::new(Writer::new(core)?, Drive::Thread));
-        let serving = Arc::clone(&queue);
-        let writer = std::thread::Builder::new()
-            .name("comity-writer".to_owned())
-            .spawn(move || serving.serve())
-            .map_err(fail)?;
+        let broken = Broken::default();
+        let writer = |place: usize| {
+            let (server, pulse, points) = (Arc::clone(&server), Arc::clone(&pulse), Arc::clone(&points));
+            let tell = (committed.clone(), Arc::clone(&told));
+            Writer::new(write::Core::new(server, pulse, (link, points), tell, (broken.beside(), place)))
+        };
+        let writers = (0..WRITERS).map(writer).collect::<Result<_, _>>()?;
+        let queue = Arc::new(Queue::of(writers, Drive::Thread));
+        let serve = |place| {
+            let serving = Arc::clone(&queue);
+            let thread = std::thread::Builder::new().name("comity-writer".to_owned());
+            thread.spawn(move || serving.serve(place)).map_err(fail)
+        };
+        let writers = (0..WRITERS).map(serve).collect::<Result<_, _>>()?;
         let inner = Inner {
             queue,
             pool: Pool::new(server, runtime.handle().clone()),
             pulse,
             commits,
-            writer: Mutex::new(Some(writer)),
+            writers: Mutex::new(writers),
             stopped: Mutex::new(stopped),
             runtime: Some(runtime),
         };
@@ -159,9 +171,10 @@ impl Postgres {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.queue.close();
-        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        // The writer holds no store, but it wakes tasks, and the last store may go with one of them.
-        if let Some(thread) = writer.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+        // A writer holds no store, but it wakes tasks, and the last store may go with one of them.
+        let own = std::thread::current().id();
+        let writers = self.writers.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..);
+        for thread in writers.filter(|thread| thread.thread().id() != own) {
             let _ = thread.join();
         }
         self.pulse.closing.notify_one();

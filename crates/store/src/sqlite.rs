@@ -171,6 +171,6 @@ impl Future for Ticket {
 fn serve(queue: Arc<Queue<Writer>>, path: &Path) -> Result<JoinHandle<()>, Error> {
     std::thread::Builder::new()
         .name("comity-writer".to_owned())
-        .spawn(move || queue.serve())
+        .spawn(move || queue.serve(0))
         .map_err(|error| Error::Open { path: path.to_owned(), why: error.to_string() })
 }

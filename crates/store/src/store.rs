@@ -190,7 +190,8 @@ impl Store {
     }
 
     /// Queues a commit. It becomes durable with the next batch that anybody waits for, at the latest
-    /// when its ticket is awaited or dropped; commits become durable in the order they are queued.
+    /// when its ticket is awaited or dropped; commits become durable in the order they are queued: in a file all of
+    /// them, on a server those of each run.
     pub fn queue(&self, commit: Commit) -> Ticket {
         match &self.0 {
             Backend::Sqlite(backend) => Ticket(Waiting::Sqlite(backend.queue(commit))),

@@ -57,6 +57,10 @@ impl Worker for Recorder {
     type Job = Job;
     type Done = Done;
 
+    fn lane(job: &Job) -> u128 {
+        u128::from(number(*job) / 10)
+    }
+
     fn run(&mut self, jobs: Vec<Job>) -> Vec<Done> {
         self.recovered = 0;
         self.log.lock().unwrap().push(jobs.clone());
@@ -92,7 +96,7 @@ impl World {
         let recorder = Recorder { log: Arc::clone(&log), recovered: 0 };
         let queue = Arc::new(Queue::new(recorder, drive));
         let serving = Arc::clone(&queue);
-        Self { queue, log, writer: thread::spawn(move || serving.serve()) }
+        Self { queue, log, writer: thread::spawn(move || serving.serve(0)) }
     }
 
     /// Runs `act` on a thread of its own.
@@ -403,4 +407,46 @@ fn closing_loses_nothing_and_ends_the_writer() {
     shuttle::check_random(closing_ends_the_writer_with_nothing_lost, SCHEDULES);
     shuttle::check_random(closing_carries_out_what_is_queued, SCHEDULES);
     shuttle::check_pct(closing_carries_out_what_is_queued, SCHEDULES, 3);
+}
+
+/// Two workers, each with its thread: what is of one lane is carried out in order, and never by both at once.
+#[test]
+fn two_workers_keep_the_order_of_each_lane_whatever_the_schedule() {
+    shuttle::check_random(
+        || {
+            let log = Arc::new(Mutex::new(Vec::new()));
+            let recorder = || Recorder { log: Arc::clone(&log), recovered: 0 };
+            let queue = Arc::new(Queue::of(vec![recorder(), recorder()], Drive::Thread));
+            let writers: Vec<_> = (0..2)
+                .map(|place| {
+                    let serving = Arc::clone(&queue);
+                    thread::spawn(move || serving.serve(place))
+                })
+                .collect();
+            let callers: Vec<_> = (0..3)
+                .map(|caller| {
+                    let queue = Arc::clone(&queue);
+                    thread::spawn(move || {
+                        // Nobody waits for the first: whoever takes the second must have taken it before.
+                        drop(queue.push(Job::Plain(caller * 10)));
+                        let next = queue.push(Job::Plain(caller * 10 + 1));
+                        assert_eq!(block_on(next), Done::Kept(caller * 10 + 1));
+                        assert_eq!(
+                            block_on(queue.push(Job::Plain(caller * 10 + 2))),
+                            Done::Kept(caller * 10 + 2)
+                        );
+                    })
+                })
+                .collect();
+            callers.into_iter().for_each(|caller| caller.join().unwrap());
+            queue.close();
+            writers.into_iter().for_each(|writer| writer.join().unwrap());
+            let ran = numbers(&log.lock().unwrap());
+            for caller in 0..3 {
+                let own: Vec<u32> = ran.iter().copied().filter(|number| number / 10 == caller).collect();
+                assert_eq!(own, [caller * 10, caller * 10 + 1, caller * 10 + 2], "{ran:?}");
+            }
+        },
+        SCHEDULES,
+    );
 }

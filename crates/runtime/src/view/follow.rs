@@ -8,6 +8,8 @@ use comity_api::Event;
 use comity_core::{Clock, RunId};
 use comity_ledger::{RunKeys, RunStatus, read_page_with};
 use comity_store::RunCell;
+use futures_util::future::{Either, select};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -51,7 +53,8 @@ impl Runtime {
     /// Hands on the events of every entry after `from`, all of them if nothing is said, and says where the run
     /// stands then. Nobody who listens ends it too.
     ///
-    /// Commits of other processes make no sound here, so the run's row is looked at again and again.
+    /// A server tells of every process's commits, and wakes this; beside a file those of other processes make no
+    /// sound. So the run's row is looked at again and again, too.
     pub async fn follow(
         &self,
         id: RunId,
@@ -61,6 +64,7 @@ impl Runtime {
         clock: &dyn Clock,
         out: &Sender<Event>,
     ) -> Result<RunStatus, Error> {
+        let mut commits = self.store().commits();
         let Pinned { mut cell, source, .. } = self.pinned(id).await?;
         let events = Events::new(Arc::new(self.compile(&source)?));
         let keys = self.vault().open(&cell).await?;
@@ -71,7 +75,9 @@ impl Runtime {
             if !reader.drain(self, &cell, out).await? {
                 return Ok(self.standing(&cell).await?.0);
             }
-            idle = if news { 0 } else { idle + 1 };
+            if news {
+                idle = 0;
+            }
             let said = RunStatus::from_number(cell.status).unwrap_or(RunStatus::Running);
             let told = reader.next >= cell.next_seq;
             if told && is_enough(said, until) {
@@ -82,7 +88,14 @@ impl Runtime {
                 return Ok(RunStatus::Interrupted);
             }
             idle = if idle >= patience.doubt { 0 } else { idle };
-            clock.sleep(patience.look).await;
+            match select(clock.sleep(patience.look), pin!(commits.changed())).await {
+                Either::Left(((), _)) => idle += 1,
+                Either::Right((Ok(()), _)) => {}
+                // The store has closed, and tells of nothing more.
+                Either::Right((Err(_), rest)) => rest.await,
+            }
+            // Before the look: what is told of from here on is looked at again.
+            commits.borrow_and_update();
             cell = self.row(id).await?;
         }
     }

@@ -1,9 +1,11 @@
 //! How rows are spelled: the columns of each read, and the types they come back as.
 
+use crate::apply::share::Slice;
 use crate::cells::{AccountCell, ApprovalCell, ApprovalState, BreakerCell, LogCell, RunCell, SubjectCell};
 use crate::commit::{AccountId, KeyId, WrappedKey};
 use comity_core::{Amounts, ApprovalId, Digest, RunId, StepId, SubjectId, Tenant, Timestamp};
 use std::str::FromStr;
+use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
@@ -32,6 +34,14 @@ pub fn stored(number: u64) -> i64 {
 /// number no honest row has.
 pub fn loaded(row: &Row, column: usize) -> Result<u64, Unread> {
     Ok(u64::try_from(get::<i64>(row, column)?).unwrap_or(u64::MAX))
+}
+
+/// The bits of an entry's row number that say where it stands in its run, as `0003_rows.sql` says.
+pub const PLACE_BITS: u32 = 25;
+
+/// The row number of the entry at `seq` of the run with this number.
+pub fn entry_number(run: i64, seq: u64) -> i64 {
+    (run << PLACE_BITS) | stored(seq)
 }
 
 /// A column as it is.
@@ -103,6 +113,33 @@ pub fn account(row: &Row) -> Result<(AccountId, AccountCell), Unread> {
         frozen: loaded(row, 15)? != 0,
     };
     Ok((bytes(row, 0, account_id)?, cell))
+}
+
+/// What a shared account's row says beyond [`account_columns`].
+macro_rules! share_columns {
+    () => {
+        "a.given_micro_usd, a.given_millis, a.given_steps, a.given_tokens, a.sliced"
+    };
+}
+pub(super) use share_columns;
+
+/// Columns as [`slice`] reads them.
+macro_rules! slice_columns {
+    () => {
+        "s.tenant, s.account, s.holder, s.drawn_micro_usd, s.drawn_millis, s.drawn_steps, s.drawn_tokens,
+         s.held_micro_usd, s.held_millis, s.held_steps, s.held_tokens, s.spent_micro_usd, s.spent_millis,
+         s.spent_steps, s.spent_tokens"
+    };
+}
+pub(super) use slice_columns;
+
+/// A slice: of which account, whose, and what it is.
+pub type SliceRow = ((Tenant, AccountId), Arc<str>, Slice);
+
+/// Columns: tenant, account, holder, four drawn, four held, four spent.
+pub fn slice(row: &Row) -> Result<SliceRow, Unread> {
+    let slice = Slice { drawn: amounts(row, 3)?, held: amounts(row, 7)?, spent: amounts(row, 11)? };
+    Ok(((tenant(row, 0)?, bytes(row, 1, account_id)?), get::<&str>(row, 2)?.into(), slice))
 }
 
 /// Four columns from `at` on.

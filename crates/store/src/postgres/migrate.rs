@@ -11,6 +11,8 @@ use tokio_postgres::{Client, Transaction};
 const MIGRATIONS: &[Migration] = &[
     (1, "path", include_str!("../migrations/postgres/0001_path.sql")),
     (2, "proof", include_str!("../migrations/postgres/0002_proof.sql")),
+    (3, "rows", include_str!("../migrations/postgres/0003_rows.sql")),
+    (4, "slices", include_str!("../migrations/postgres/0004_slices.sql")),
 ];
 
 /// Keeps two processes from migrating one database at once. Any number would do: "CmTy".
@@ -37,6 +39,8 @@ DO $$ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO comity_app', current_schema());
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I TO comity_app', current_schema());
         REVOKE INSERT, UPDATE, DELETE ON migrations FROM comity_app;
+        -- What is only ever appended. Erasing destroys keys, and no row of these.
+        REVOKE UPDATE, DELETE ON entries, payloads, leaves, hashes, pins FROM comity_app;
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN NULL;
 END $$;";
@@ -106,7 +110,7 @@ pub async fn role(client: &Client, server: &Server) -> Result<Option<&'static st
     let fail = |error| fail::explain(&error, &server.place.shown);
     // A role that another database's migration made may do nothing here until it was granted here.
     let able =
-        "SELECT has_table_privilege('entries', 'INSERT') AND has_sequence_privilege('entry_blocks', 'USAGE')";
+        "SELECT has_table_privilege('entries', 'INSERT') AND has_sequence_privilege('run_blocks', 'USAGE')";
     if client.batch_execute("SET ROLE comity_app").await.is_ok()
         && is_bound(client).await.map_err(fail)?.0
         && client.query_one(able, &[]).await.map_err(fail)?.try_get(0).map_err(fail)?

@@ -4,6 +4,7 @@
 //! counts as gone once its end has passed; the clock is the database's, so that those of the machines do not matter.
 
 use super::connect::{Purpose, Server, Wire};
+use super::slices::{Whose, give_back};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Default)]
 pub struct Pulse {
     sign: Mutex<Sign>,
+    /// What its slices are called, if it has no name.
+    nameless: Mutex<Option<String>>,
     /// Rung when the first writer or listener comes: before that, nobody needs a connection for this.
     pub wanted: Notify,
     /// Rung when the store closes.
@@ -75,8 +78,31 @@ impl Pulse {
         client.execute(sql, &[&&*name, &LEASE.as_secs_f64()]).await.map(drop)
     }
 
+    /// What this server's slices of shared accounts are called: by its name, or, where it has none, by a number.
+    pub async fn holder(&self, client: &Client) -> Result<String, Error> {
+        if let Some(name) = self.shown() {
+            return Ok(name.to_string());
+        }
+        if let Some(holder) = self.nameless.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(holder);
+        }
+        let number: i64 = client.query_one("SELECT nextval('holders')", &[]).await?.try_get(0)?;
+        let mut nameless = self.nameless.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(nameless.get_or_insert_with(|| format!("#{number}")).clone())
+    }
+
+    /// Gives back what this server drew of shared accounts.
+    async fn give_back(&self, client: &Client) -> Result<(), Error> {
+        let nameless = self.nameless.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for name in nameless.into_iter().chain(self.shown().map(|name| name.to_string())) {
+            give_back(client, Whose::Own(&name)).await?;
+        }
+        Ok(())
+    }
+
     /// Takes the sign away: whoever looks sees at once that the process is gone.
     async fn stop(&self, client: &Client) -> Result<(), Error> {
+        self.give_back(client).await?;
         let Some(name) = self.shown() else { return Ok(()) };
         client.execute("DELETE FROM servers WHERE owner = $1", &[&&*name]).await.map(drop)
     }

@@ -24,6 +24,23 @@ pub(super) fn page(limit: usize) -> i64 {
     i64::try_from(limit.min(PAGE)).unwrap_or(i64::MAX)
 }
 
+/// Accounts with what is in slices of them.
+macro_rules! whole {
+    () => {
+        " FROM (SELECT a.id, a.tenant, a.label, a.cap_micro_usd, a.cap_millis, a.cap_steps, a.cap_tokens, a.frozen,
+            a.held_micro_usd + coalesce(s.h1, 0) AS held_micro_usd, a.held_millis + coalesce(s.h2, 0) AS held_millis,
+            a.held_steps + coalesce(s.h3, 0) AS held_steps, a.held_tokens + coalesce(s.h4, 0) AS held_tokens,
+            a.spent_micro_usd + coalesce(s.s1, 0) AS spent_micro_usd,
+            a.spent_millis + coalesce(s.s2, 0) AS spent_millis,
+            a.spent_steps + coalesce(s.s3, 0) AS spent_steps, a.spent_tokens + coalesce(s.s4, 0) AS spent_tokens
+        FROM accounts a LEFT JOIN LATERAL (SELECT
+            sum(held_micro_usd)::bigint AS h1, sum(held_millis)::bigint AS h2, sum(held_steps)::bigint AS h3,
+            sum(held_tokens)::bigint AS h4, sum(spent_micro_usd)::bigint AS s1, sum(spent_millis)::bigint AS s2,
+            sum(spent_steps)::bigint AS s3, sum(spent_tokens)::bigint AS s4
+            FROM slices WHERE a.sliced AND tenant = a.tenant AND account = a.id) s ON true) a"
+    };
+}
+
 impl Postgres {
     /// The rows of a statement, as they are now or as they were at the snapshot.
     pub(super) async fn rows(
@@ -204,8 +221,7 @@ impl Postgres {
 
     /// One account of this tenant.
     pub async fn account(&self, tenant: &Tenant, id: AccountId) -> Result<Option<AccountRow>, Error> {
-        let sql =
-            concat!("SELECT ", account_columns!(), " FROM accounts a WHERE a.id = $1 AND a.tenant = $2");
+        let sql = concat!("SELECT ", account_columns!(), whole!(), " WHERE a.id = $1 AND a.tenant = $2");
         let (bytes, name) = (&id.0[..], tenant.as_str());
         let values = [value(&bytes, Type::BYTEA), value(&name, Type::TEXT)];
         let found = self.one(Sees::Tenant(tenant), sql, &values, codec::account).await?;
@@ -221,7 +237,8 @@ impl Postgres {
         let sql = concat!(
             "SELECT ",
             account_columns!(),
-            " FROM accounts a WHERE a.tenant = $1 AND a.id > $2 ORDER BY a.id LIMIT $3"
+            whole!(),
+            " WHERE a.tenant = $1 AND a.id > $2 ORDER BY a.id LIMIT $3"
         );
         let after = after.map_or(Vec::new(), |id| id.0.to_vec());
         let (name, after, limit) = (tenant.as_str(), &after[..], page(PAGE));

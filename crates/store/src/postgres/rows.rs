@@ -1,7 +1,8 @@
 //! Writes what a batch changed: the columns of each statement, all sent at once, with COMMIT behind them.
 
-use super::codec::stored;
+use super::codec::{self, stored};
 use super::sql::{Column, Statements, column, send};
+use crate::apply::share::{Share, Slice};
 use crate::apply::{Cells, Changed, NewEntry, PlacedLeaf, Rows, Writes};
 use crate::cells::{AccountCell, ApprovalCell, BreakerCell, LogCell, SubjectCell};
 use crate::commit::{AccountId, MAX_PAYLOADS, Payload};
@@ -34,17 +35,19 @@ pub async fn write(
     client: &Client,
     statements: &Statements,
     (writes, cells, there): (&Writes, &Cells, &There),
-    first_entry: i64,
+    holder: &str,
 ) -> Result<bool, Error> {
     let batch = Batch { client, s: statements, writes, cells, there };
+    let shares = batch.shares(holder);
     let mut sending = Vec::new();
     batch.runs(&mut sending);
     batch.log(&mut sending);
     batch.accounts(&mut sending);
+    batch.shared(&shares, &mut sending);
     batch.approvals(&mut sending);
     batch.breakers(&mut sending);
     batch.subjects(&mut sending);
-    batch.entries(first_entry, &mut sending);
+    batch.entries(&mut sending);
     sending.push(Box::pin(async { client.batch_execute("COMMIT").await.map(|()| true) }));
     // Polled in this order, and so sent in it.
     let written = futures_util::future::try_join_all(sending).await?;
@@ -174,7 +177,8 @@ impl<'a> Batch<'a> {
     }
 
     fn accounts(&self, sending: &mut Vec<Sending<'a>>) {
-        let (new, changed) = split(&self.writes.accounts, &self.cells.accounts);
+        let (new, mut changed) = split(&self.writes.accounts, &self.cells.accounts);
+        changed.retain(|(tenant, id, _)| !self.cells.shares.loaded.contains_key(&((*tenant).clone(), *id)));
         let mut columns = vec![
             column(&new, |(tenant, _, _)| tenant.as_str()),
             column(&new, |(_, id, _)| id.0.to_vec()),
@@ -189,6 +193,39 @@ impl<'a> Batch<'a> {
         ];
         balance(&mut columns, &changed);
         self.send(&self.s.changed_accounts, columns, changed.len(), Must::Exist, sending);
+    }
+
+    /// What became of the shared accounts that changed, by rows.
+    fn shares(&self, holder: &str) -> Shared {
+        let (_, changed) = split(&self.writes.accounts, &self.cells.accounts);
+        let mut shared = Shared::default();
+        for (tenant, id, cell) in changed {
+            let key = (tenant.clone(), id);
+            let Some(before) = self.cells.shares.loaded.get(&key) else { continue };
+            shared.add(key, before, before.keep(cell), holder);
+        }
+        shared
+    }
+
+    fn shared(&self, shared: &'a Shared, sending: &mut Vec<Sending<'a>>) {
+        let rows: Vec<Keyed<'a, AccountId, AccountCell>> =
+            shared.accounts.iter().map(|((tenant, id), cell, _)| (tenant, *id, cell)).collect();
+        let mut columns =
+            vec![column(&rows, |(tenant, _, _)| tenant.as_str()), column(&rows, |(_, id, _)| id.0.to_vec())];
+        balance(&mut columns, &rows);
+        let given: Vec<&Amounts> = shared.accounts.iter().map(|(_, _, given)| given).collect();
+        units(&mut columns, &given, |given| given);
+        self.send(&self.s.changed_shares, columns, rows.len(), Must::Exist, sending);
+        for (rows, statement) in
+            [(&shared.new, &self.s.new_slices), (&shared.changed, &self.s.changed_slices)]
+        {
+            let mut columns = slice_keys(rows);
+            units(&mut columns, rows, |(_, slice)| &slice.drawn);
+            units(&mut columns, rows, |(_, slice)| &slice.held);
+            units(&mut columns, rows, |(_, slice)| &slice.spent);
+            self.send(statement, columns, rows.len(), Must::Exist, sending);
+        }
+        self.send(&self.s.old_slices, slice_keys(&shared.old), shared.old.len(), Must::Exist, sending);
     }
 
     fn approvals(&self, sending: &mut Vec<Sending<'a>>) {
@@ -270,12 +307,13 @@ impl<'a> Batch<'a> {
         self.send(&self.s.new_pins, columns, pins.len(), Must::Exist, sending);
     }
 
-    fn entries(&self, first: i64, sending: &mut Vec<Sending<'a>>) {
-        let entries: Vec<(i64, &'a NewEntry)> = (first..).zip(&self.writes.entries).collect();
+    fn entries(&self, sending: &mut Vec<Sending<'a>>) {
+        // With the numbers of their runs.
+        let number = |entry: &'a NewEntry| (self.number(&entry.tenant, entry.run), entry);
+        let entries: Vec<(i64, &'a NewEntry)> = self.writes.entries.iter().map(number).collect();
         let columns = vec![
-            column(&entries, |(id, _)| *id),
             column(&entries, |(_, entry)| entry.tenant.as_str()),
-            column(&entries, |(_, entry)| self.number(&entry.tenant, entry.run)),
+            column(&entries, |(run, _)| *run),
             column(&entries, |(_, entry)| stored(entry.seq)),
             column(&entries, |(_, entry)| &entry.body[..]),
             column(&entries, |(_, entry)| &entry.hash.0[..]),
@@ -283,7 +321,10 @@ impl<'a> Batch<'a> {
         self.send(&self.s.new_entries, columns, entries.len(), Must::Exist, sending);
         let payloads: Vec<(i64, &'a NewEntry, &'a Payload)> = entries
             .iter()
-            .flat_map(|(id, entry)| entry.payloads.iter().map(move |text| (*id, *entry, text)))
+            .flat_map(|(run, entry)| {
+                let number = codec::entry_number(*run, entry.seq);
+                entry.payloads.iter().map(move |text| (number, *entry, text))
+            })
             .collect();
         let columns = vec![
             column(&payloads, |(id, _, text)| id * MAX_PAYLOADS as i64 + i64::from(text.slot)),
@@ -301,6 +342,56 @@ impl<'a> Batch<'a> {
         let cell = self.cells.runs.get(&(tenant.clone(), run)).and_then(Option::as_ref);
         cell.map_or(0, |run| run.key)
     }
+}
+
+/// A slice, by tenant, account and holder.
+type SliceRow = ((Tenant, AccountId, Arc<str>), Slice);
+
+/// What is written of shared accounts; of each table in the order of its keys.
+#[derive(Default)]
+struct Shared {
+    accounts: Vec<((Tenant, AccountId), AccountCell, Amounts)>,
+    new: Vec<SliceRow>,
+    changed: Vec<SliceRow>,
+    old: Vec<SliceRow>,
+}
+
+impl Shared {
+    fn add(&mut self, key: (Tenant, AccountId), before: &Share, after: Share, holder: &str) {
+        let row = |whose: &Arc<str>, slice: Slice| ((key.0.clone(), key.1, Arc::clone(whose)), slice);
+        let own: Arc<str> = holder.into();
+        match (before.own, after.own) {
+            (None, Some(slice)) => self.new.push(row(&own, slice)),
+            (Some(old), Some(slice)) if old != slice => self.changed.push(row(&own, slice)),
+            (Some(old), None) => self.old.push(row(&own, old)),
+            _ => {}
+        }
+        for (whose, old) in &before.others {
+            match after.others.iter().find(|(other, _)| other == whose) {
+                Some((_, slice)) if slice != old => self.changed.push(row(whose, *slice)),
+                Some(_) => {}
+                None => self.old.push(row(whose, *old)),
+            }
+        }
+        if let Some((cell, given)) = after.account {
+            self.accounts.push((key, cell, given));
+        }
+    }
+}
+
+fn slice_keys<'a>(rows: &'a [SliceRow]) -> Vec<Column<'a>> {
+    vec![
+        column(rows, |((tenant, _, _), _)| tenant.as_str().to_owned()),
+        column(rows, |((_, account, _), _)| account.0.to_vec()),
+        column(rows, |((_, _, holder), _)| holder.to_string()),
+    ]
+}
+
+fn units<'a, R>(columns: &mut Vec<Column<'a>>, rows: &[R], of: impl Fn(&R) -> &Amounts) {
+    columns.push(column(rows, |row| stored(of(row).micro_usd)));
+    columns.push(column(rows, |row| stored(of(row).millis)));
+    columns.push(column(rows, |row| stored(of(row).steps)));
+    columns.push(column(rows, |row| stored(of(row).tokens)));
 }
 
 /// A row with its tenant and its id.
@@ -331,8 +422,5 @@ fn amounts<'a>(
     rows: &[Keyed<'a, AccountId, AccountCell>],
     of: impl Fn(&AccountCell) -> &Amounts,
 ) {
-    columns.push(column(rows, |(_, _, cell)| stored(of(cell).micro_usd)));
-    columns.push(column(rows, |(_, _, cell)| stored(of(cell).millis)));
-    columns.push(column(rows, |(_, _, cell)| stored(of(cell).steps)));
-    columns.push(column(rows, |(_, _, cell)| stored(of(cell).tokens)));
+    units(columns, rows, |(_, _, cell)| of(cell));
 }

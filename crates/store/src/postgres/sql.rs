@@ -1,6 +1,8 @@
 //! The statements of a batch: one a table, each for all of the batch's rows.
 
-use super::codec::{account_columns, approval_columns, run_columns, subject_columns};
+use super::codec::{
+    account_columns, approval_columns, run_columns, share_columns, slice_columns, subject_columns,
+};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
@@ -18,8 +20,23 @@ const LOGS: &str =
 const ACCOUNTS: &str = concat!(
     "SELECT ",
     account_columns!(),
+    ", ",
+    share_columns!(),
     " FROM unnest($1::text[], $2::bytea[]) AS n (tenant, id) JOIN accounts a ON a.tenant = n.tenant AND a.id = n.id
       ORDER BY a.tenant, a.id FOR UPDATE OF a"
+);
+// Whoever only asks whether it is there does not wait for those who change it.
+const KNOWN: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM unnest($1::text[], $2::bytea[]) AS n (tenant, id) JOIN accounts a ON a.tenant = n.tenant AND a.id = n.id"
+);
+const SLICES: &str = concat!(
+    "SELECT ",
+    slice_columns!(),
+    " FROM unnest($1::text[], $2::bytea[], $3::boolean[]) AS n (tenant, account, every)
+      JOIN slices s ON s.tenant = n.tenant AND s.account = n.account AND (n.every OR s.holder = $4)
+      ORDER BY s.tenant, s.account, s.holder FOR UPDATE OF s"
 );
 const APPROVALS: &str = concat!(
     "SELECT ",
@@ -39,8 +56,8 @@ const SUBJECTS: &str = concat!(
 const PINS: &str = "SELECT p.value, p.tenant, p.name FROM unnest($1::text[], $2::text[]) AS n (tenant, name)
     JOIN pins p ON p.tenant = n.tenant AND p.name = n.name";
 
-const NEW_ENTRIES: &str = "INSERT INTO entries (id, tenant, run, seq, body, hash)
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])";
+const NEW_ENTRIES: &str = "INSERT INTO entries (tenant, run, seq, body, hash)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[])";
 const NEW_PAYLOADS: &str = "INSERT INTO payloads (id, tenant, codec, subject, salt, body)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[])";
 const NEW_RUNS: &str = "INSERT INTO runs (key, id, tenant, namespace, epoch, owner, status, next_seq, head, opened_ms,
@@ -65,6 +82,33 @@ const CHANGED_ACCOUNTS: &str = "UPDATE accounts SET held_micro_usd = n.h1, held_
         $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
         AS n (tenant, id, h1, h2, h3, h4, s1, s2, s3, s4, frozen)
     WHERE accounts.tenant = n.tenant AND accounts.id = n.id";
+const CHANGED_SHARES: &str = "UPDATE accounts SET held_micro_usd = n.h1, held_millis = n.h2, held_steps = n.h3,
+        held_tokens = n.h4, spent_micro_usd = n.s1, spent_millis = n.s2, spent_steps = n.s3, spent_tokens = n.s4,
+        frozen = n.frozen, given_micro_usd = n.g1, given_millis = n.g2, given_steps = n.g3, given_tokens = n.g4,
+        sliced = true
+    FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
+        $15::bigint[])
+        AS n (tenant, id, h1, h2, h3, h4, s1, s2, s3, s4, frozen, g1, g2, g3, g4)
+    WHERE accounts.tenant = n.tenant AND accounts.id = n.id";
+const NEW_SLICES: &str = "INSERT INTO slices (tenant, account, holder, drawn_micro_usd, drawn_millis, drawn_steps,
+        drawn_tokens, held_micro_usd, held_millis, held_steps, held_tokens, spent_micro_usd, spent_millis, spent_steps,
+        spent_tokens)
+    SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
+        $15::bigint[])";
+const CHANGED_SLICES: &str =
+    "UPDATE slices SET drawn_micro_usd = n.d1, drawn_millis = n.d2, drawn_steps = n.d3,
+        drawn_tokens = n.d4, held_micro_usd = n.h1, held_millis = n.h2, held_steps = n.h3, held_tokens = n.h4,
+        spent_micro_usd = n.s1, spent_millis = n.s2, spent_steps = n.s3, spent_tokens = n.s4
+    FROM unnest($1::text[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
+        $15::bigint[])
+        AS n (tenant, account, holder, d1, d2, d3, d4, h1, h2, h3, h4, s1, s2, s3, s4)
+    WHERE slices.tenant = n.tenant AND slices.account = n.account AND slices.holder = n.holder";
+const OLD_SLICES: &str = "DELETE FROM slices USING unnest($1::text[], $2::bytea[], $3::text[])
+        AS n (tenant, account, holder)
+    WHERE slices.tenant = n.tenant AND slices.account = n.account AND slices.holder = n.holder";
 const NEW_APPROVALS: &str = "INSERT INTO approvals (tenant, id, run, step, binding, state, expires_ms, asked_seq)
     SELECT * FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[],
         $8::bigint[])";
@@ -134,6 +178,8 @@ statements! {
     runs: RUNS,
     logs: LOGS,
     accounts: ACCOUNTS,
+    known: KNOWN,
+    slices: SLICES,
     approvals: APPROVALS,
     breakers: BREAKERS,
     subjects: SUBJECTS,
@@ -144,6 +190,10 @@ statements! {
     changed_runs: CHANGED_RUNS,
     new_accounts: NEW_ACCOUNTS,
     changed_accounts: CHANGED_ACCOUNTS,
+    changed_shares: CHANGED_SHARES,
+    new_slices: NEW_SLICES,
+    changed_slices: CHANGED_SLICES,
+    old_slices: OLD_SLICES,
     new_approvals: NEW_APPROVALS,
     changed_approvals: CHANGED_APPROVALS,
     new_breakers: NEW_BREAKERS,

@@ -1,9 +1,10 @@
 //! Executes batches in two round trips: lock and load; then, decided purely, write and commit.
 
 use super::connect::{Purpose, Server, within};
-use super::load::load_cells;
+use super::load::{Reaches, load_cells};
 use super::pulse::Pulse;
 use super::rows::{There, write};
+use super::slices::{Whose, give_back};
 use super::sql::Statements;
 use super::{codec, fail};
 use crate::apply::{Cells, Link, Writes};
@@ -17,9 +18,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Notify, watch};
 use tokio_postgres::Client;
 
-/// Row numbers of entries come in blocks of this size, as `0001_path.sql` says.
-const ENTRY_BLOCK: i64 = 16_384;
-/// The same, for runs.
+/// Numbers of runs come in blocks of this size, as `0001_path.sql` says.
 const RUN_BLOCK: i64 = 256;
 /// The most bytes of bodies that one transaction carries, unless a single commit has more.
 const MOST_BYTES: usize = 8 << 20;
@@ -30,7 +29,9 @@ const TRIES: u32 = 10;
 
 type Answer = Result<Receipt, CommitError>;
 
-/// The one connection that writes, on a thread of its own: its runtime turns only while a batch is under way.
+/// A connection that writes, on a thread of its own: its runtime turns only while a batch is under way.
+///
+/// There may be several: what concerns one run is never under way on two of them.
 pub struct Writer {
     runtime: Option<Runtime>,
     core: Core,
@@ -48,14 +49,17 @@ pub struct Core {
     pub pulse: Arc<Pulse>,
     session: Option<Session>,
     broken: Broken,
-    entries: Block,
     runs: Block,
+    /// Which of this server's writers it is.
+    place: usize,
 }
 
 /// A connection with the statements that were prepared on it.
 struct Session {
     client: Client,
     statements: Statements,
+    /// Whose slices of shared accounts it holds within: two writers would wait for each other on one.
+    holder: String,
 }
 
 /// Row numbers this server may give.
@@ -86,6 +90,10 @@ struct Failed {
 impl Worker for Writer {
     type Job = Commit;
     type Done = Answer;
+
+    fn lane(job: &Commit) -> u128 {
+        u128::from_be_bytes(*job.run.bytes())
+    }
 
     fn run(&mut self, jobs: Vec<Commit>) -> Vec<Answer> {
         match &self.runtime {
@@ -130,12 +138,11 @@ impl Core {
         server: Arc<Server>,
         pulse: Arc<Pulse>,
         (link, points): (Link, Arc<dyn Points>),
-        committed: watch::Sender<u64>,
-        told: Arc<Notify>,
+        (committed, told): (watch::Sender<u64>, Arc<Notify>),
+        (broken, place): (Broken, usize),
     ) -> Self {
-        let (session, broken) = (None, Broken::default());
-        let (entries, runs) = (Block::default(), Block::default());
-        Self { server, link, points, committed, told, pulse, session, broken, entries, runs }
+        let (session, runs) = (None, Block::default());
+        Self { server, link, points, committed, told, pulse, session, broken, runs, place }
     }
 
     /// Runs the jobs in as many transactions as their size asks for.
@@ -194,18 +201,33 @@ impl Core {
         let statements = Statements::prepare(&client).await.map_err(fail)?;
         // Before the first run of this process can be seen, so is the sign that it lives.
         self.pulse.begin(&client).await.map_err(fail)?;
-        Ok(Session { client, statements })
+        let holder = format!("{}/{}", self.pulse.holder(&client).await.map_err(fail)?, self.place);
+        // What was left by servers that were killed comes back to its accounts. Another one may be at it.
+        let _ = give_back(&client, Whose::Gone).await;
+        Ok(Session { client, statements, holder })
     }
 
+    /// Decides and writes the jobs, reaching as far into shared accounts as they ask for.
     async fn transact(&mut self, jobs: &[Commit]) -> Result<Vec<Answer>, Failed> {
-        let Some(Session { client, statements }) = &self.session else {
+        let mut reach = Reaches::new();
+        loop {
+            match self.reach(jobs, &mut reach).await? {
+                Some(answers) => return Ok(answers),
+                None => continue,
+            }
+        }
+    }
+
+    /// The same, reaching so far; further the next time if there is no answer.
+    async fn reach(&mut self, jobs: &[Commit], reach: &mut Reaches) -> Result<Option<Vec<Answer>>, Failed> {
+        let Some(Session { client, statements, holder }) = &self.session else {
             return Err(Failed::hopeless(Error::Closed));
         };
         let server = &self.server.place.shown;
         let before = |error| Failed::before_commit(&error, server);
-        reserve(client, jobs, &mut self.entries, &mut self.runs).await.map_err(before)?;
+        reserve(client, jobs, &mut self.runs).await.map_err(before)?;
         let (mut cells, mut there) = (Cells::default(), There::default());
-        let loading = load_cells(client, statements, jobs, &mut cells, &mut there);
+        let loading = load_cells(client, statements, (jobs, &*reach, holder), &mut cells, &mut there);
         loading.await.map_err(|unread| match unread {
             codec::Unread::Column(error) => Failed::before_commit(&error, server),
             codec::Unread::Odd(what) => {
@@ -215,15 +237,22 @@ impl Core {
         let mut writes = Writes::default();
         let (broken, link) = (&self.broken, self.link);
         let answers = jobs.iter().map(|job| decide(job, broken, link, &mut cells, &mut writes)).collect();
+        if !cells.shares.wanting.is_empty() {
+            client.batch_execute("ROLLBACK").await.map_err(before)?;
+            for key in std::mem::take(&mut cells.shares.wanting) {
+                let far = reach.entry(key).or_default();
+                *far = far.further();
+            }
+            return Ok(None);
+        }
         if writes.is_empty() {
             client.batch_execute("ROLLBACK").await.map_err(before)?;
-            return Ok(answers);
+            return Ok(Some(answers));
         }
         number_runs(&mut self.runs, &writes, &mut cells);
-        let first = self.entries.take(writes.entries.len());
         self.points.reach(Point::BeforeCommit);
         let whole =
-            write(client, statements, (&writes, &cells, &there), first).await.map_err(|error| Failed {
+            write(client, statements, (&writes, &cells, &there), holder).await.map_err(|error| Failed {
                 again: fail::is_worth_again(&error),
                 lost: fail::is_lost(&error),
                 error: fail::explain(&error, server),
@@ -235,7 +264,7 @@ impl Core {
         self.points.reach(Point::AfterCommit);
         self.committed.send_modify(|count| *count = count.wrapping_add(1));
         self.told.notify_one();
-        Ok(answers)
+        Ok(Some(answers))
     }
 }
 
@@ -260,7 +289,16 @@ fn decide(job: &Commit, broken: &Broken, link: Link, cells: &mut Cells, writes: 
     if bytes(job) > HOPELESS {
         return Err(CommitError::Refused(Refused::Malformed("a commit carries at most 512 MiB")));
     }
+    if longest(job, cells) >> codec::PLACE_BITS != 0 {
+        return Err(CommitError::Refused(Refused::Malformed("a run has less than 2^25 entries")));
+    }
     cells.apply(job.clone(), link, writes).map_err(CommitError::Refused)
+}
+
+/// How many entries the commit's run may have after it.
+fn longest(job: &Commit, cells: &Cells) -> u64 {
+    let run = cells.runs.get(&(job.tenant.clone(), job.run)).and_then(Option::as_ref);
+    run.map_or(0, |run| run.next_seq).saturating_add(job.ops.len() as u64)
 }
 
 /// Runs of jobs whose bodies fit one transaction, in order.
@@ -290,22 +328,10 @@ fn bytes(job: &Commit) -> usize {
     job.ops.iter().map(of).sum()
 }
 
-/// Sees to it that there are row numbers for whatever this batch may make.
-async fn reserve(
-    client: &Client,
-    jobs: &[Commit],
-    entries: &mut Block,
-    runs: &mut Block,
-) -> Result<(), tokio_postgres::Error> {
-    let count = |wanted: fn(&Op) -> bool| {
-        let ops = jobs.iter().flat_map(|job| &job.ops);
-        i64::try_from(ops.filter(|op| wanted(op)).count()).unwrap_or(i64::MAX)
-    };
-    if entries.end - entries.next < count(|op| matches!(op, Op::Append(_))) {
-        let first = client.query_one("SELECT nextval('entry_blocks')", &[]).await?.try_get(0)?;
-        *entries = Block { next: first, end: first + ENTRY_BLOCK };
-    }
-    if runs.end - runs.next < count(|op| matches!(op, Op::OpenRun { .. })) {
+/// Sees to it that there are numbers for whatever runs this batch may open.
+async fn reserve(client: &Client, jobs: &[Commit], runs: &mut Block) -> Result<(), tokio_postgres::Error> {
+    let new = jobs.iter().flat_map(|job| &job.ops).filter(|op| matches!(op, Op::OpenRun { .. })).count();
+    if runs.end - runs.next < i64::try_from(new).unwrap_or(i64::MAX) {
         let first = client.query_one("SELECT nextval('run_blocks')", &[]).await?.try_get(0)?;
         *runs = Block { next: first, end: first + RUN_BLOCK };
     }

@@ -51,6 +51,11 @@ impl Worker for Writer {
     type Job = Commit;
     type Done = Answer;
 
+    fn lane(_: &Commit) -> u128 {
+        // There is one writer, and so one lane.
+        0
+    }
+
     fn run(&mut self, jobs: Vec<Commit>) -> Vec<Answer> {
         let count = jobs.len();
         self.broken.begin(&jobs);
@@ -163,7 +168,7 @@ impl Writer {
                     place.insert(query.query_row((whose, &id.bytes()[..]), run_cell).optional()?);
                 }
             }
-            Named::Account(id) => {
+            Named::Account(id) | Named::Share(id) | Named::Known(id) => {
                 if let Entry::Vacant(place) = cells.accounts.entry((tenant.clone(), id)) {
                     let mut query = self.statement(codec::ACCOUNT_BY_ID)?;
                     let row = query.query_row((whose, &id.0[..]), |row| account_cell(row, 0));

@@ -106,7 +106,8 @@ pub async fn totals_count_what_is_there(bench: Bench) {
     let full = Op::Append(Append { body: [].into(), payloads: vec![payload(0, b"x"), payload(7, b"y")] });
     bench.must(commit(run_id(1), Fence::Epoch(1), vec![append("a"), full.clone(), full])).await;
     let totals = bench.store.totals().await.unwrap();
-    assert_eq!((totals.entries, totals.payloads, totals.last_entry), (3, 4, 3));
+    assert_eq!((totals.entries, totals.payloads), (3, 4));
+    assert!(totals.last_entry == 3 || !bench.store.counts_rows());
     assert_eq!((totals.stray_entry, totals.stray_payload), (None, None));
     assert_eq!(bench.store.tenants().await.unwrap(), ["acme"]);
     assert_eq!(bench.store.integrity().await.unwrap(), None);

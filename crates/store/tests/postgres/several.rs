@@ -271,3 +271,119 @@ fn one_server_at_a_time_leads_a_tenants_log_until_it_ends_or_its_connection_does
         assert!(other.lease(&tenant()).await.unwrap().is_none());
     });
 }
+
+/// What an account comes to, from its row and its slices, and how many of these there are.
+fn parts(url: &str, account: AccountId) -> (String, String) {
+    let hex: String = account.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let row = format!("SELECT held_tokens, spent_tokens, given_tokens FROM accounts WHERE id = '\\x{hex}'");
+    let slices = format!("SELECT count(*) FROM slices WHERE account = '\\x{hex}'");
+    (server::psql(url, &row), server::psql(url, &slices))
+}
+
+const ROOF: AccountId = AccountId([9; 16]);
+
+/// A run with an account of its own under one that all share.
+async fn open_under_roof(store: &Store, number: u64, cap: u64) {
+    let own = AccountId(*run_id(number).bytes());
+    let mut opening = opening(run_id(number));
+    opening.ops.extend([ensure(own, 1_000_000_000), ensure(ROOF, cap)]);
+    must(store, opening).await;
+}
+
+fn step(number: u64, ops: impl Fn(&[AccountId]) -> Op) -> Commit {
+    commit(run_id(number), Fence::Epoch(1), vec![ops(&[AccountId(*run_id(number).bytes()), ROOF])])
+}
+
+#[test]
+fn servers_spend_from_a_shared_account_without_waiting_for_each_other() {
+    let (one, other, url) = two("slices");
+    wait(async {
+        open_under_roof(&one, 0, 1_000).await;
+        open_under_roof(&other, 1, 1_000).await;
+        for (store, run) in [(&one, 0), (&other, 1)] {
+            must(store, step(run, |path| hold(path, 10))).await;
+        }
+    });
+    // A server that stands still in the middle of a batch of its own holds the row of its slice, and nothing else.
+    let locked = std::thread::spawn({
+        let url = url.clone();
+        move || {
+            server::psql(
+                &url,
+                "BEGIN; SELECT 1 FROM slices WHERE holder = (SELECT min(holder) FROM slices) FOR UPDATE;
+                 SELECT pg_sleep(2); COMMIT",
+            )
+        }
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    wait(async {
+        let both = [(&one, 0), (&other, 1)].map(|(store, run)| {
+            let queued = store.queue(step(run, |path| settle(path, 10, 4)));
+            async move {
+                queued.await.unwrap();
+                std::time::Instant::now()
+            }
+        });
+        let [a, b] = both;
+        let (a, b) = tokio::join!(a, b);
+        let apart = if a > b { a - b } else { b - a };
+        assert!(apart > Duration::from_millis(500), "one waited for the other's slice: {apart:?}");
+        let cell = other.account(&tenant(), ROOF).await.unwrap().unwrap().cell;
+        assert_eq!((cell.held.tokens, cell.spent.tokens), (0, 8));
+    });
+    locked.join().unwrap();
+}
+
+#[test]
+fn a_slice_is_given_back_by_a_server_that_ends_and_for_one_that_is_gone() {
+    let (one, other, url) = two("given_back");
+    one.claim("7-one".into());
+    other.claim("7-other".into());
+    wait(async {
+        open_under_roof(&one, 0, 1_000).await;
+        open_under_roof(&other, 1, 1_000).await;
+        must(&one, step(0, |path| hold(path, 10))).await;
+        must(&other, step(1, |path| hold(path, 20))).await;
+    });
+    assert_eq!(parts(&url, ROOF).1, "2");
+    drop(one);
+    let (row, slices) = parts(&url, ROOF);
+    assert_eq!((row.split('|').next(), slices.as_str()), (Some("10"), "1"), "{row}");
+    // As of a server that was killed: its sign runs out.
+    server::psql(&url, "UPDATE servers SET until = clock_timestamp() - interval '1 second'");
+    let third = open(&url);
+    wait(open_under_roof(&third, 2, 1_000));
+    assert!(matches!(parts(&url, ROOF).1.as_str(), "0" | "1"), "it may have renewed its sign");
+    wait(async {
+        // It lives after all, and goes on with another slice.
+        must(&other, step(1, |path| settle(path, 20, 5))).await;
+        let cell = third.account(&tenant(), ROOF).await.unwrap().unwrap().cell;
+        assert_eq!((cell.held.tokens, cell.spent.tokens), (10, 5));
+    });
+    drop((other, third));
+    assert_eq!(parts(&url, ROOF), ("10|5|0".to_owned(), "0".to_owned()));
+}
+
+#[test]
+fn the_last_of_a_shared_account_is_found_in_whosever_slice_it_is() {
+    let (one, other, _) = two("last");
+    wait(async {
+        open_under_roof(&one, 0, 100).await;
+        open_under_roof(&other, 1, 100).await;
+        let mut held = 0;
+        for (store, run) in [(&one, 0), (&other, 1)].repeat(80) {
+            match store.queue(step(run, |path| hold(path, 1))).await {
+                Ok(_) => held += 1,
+                refused_ => {
+                    let Refused::Insufficient { account, id, .. } = refused(refused_) else { panic!() };
+                    assert_eq!((id, account.held.tokens, held), (ROOF, 100, 100), "all of it is shown");
+                }
+            }
+        }
+        assert_eq!(held, 100);
+        // What one gives back, the other finds.
+        must(&one, step(0, |path| settle(path, 30, 0))).await;
+        must(&other, step(1, |path| hold(path, 30))).await;
+        assert!(other.queue(step(1, |path| hold(path, 1))).await.is_err());
+    });
+}

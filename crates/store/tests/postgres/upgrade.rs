@@ -65,6 +65,8 @@ fn a_database_of_the_first_schema_is_brought_up_to_date_with_everything_in_it() 
         let mut texts = Vec::new();
         store.entries(&cell, 0, 9, |entry| texts.push((entry.body, entry.payloads.len()))).await.unwrap();
         assert_eq!(texts, [(b"a".to_vec(), 1), (b"b".to_vec(), 0)]);
+        let totals = store.totals().await.unwrap();
+        assert_eq!((totals.stray_entry, totals.stray_payload), (None, None));
         let receipt = must(&store, commit(run, Fence::Epoch(3), vec![append("c")])).await;
         assert_eq!(receipt.entries, [(2, link(&chain_of_two()[1], 2, b"c"))]);
         must(&store, opening(run_id(9))).await;
@@ -86,7 +88,7 @@ fn several_that_find_it_empty_bring_it_up_once() {
         ids.join_all().await
     });
     assert!(ids.windows(2).all(|two| two.first() == two.last()));
-    assert_eq!(server::psql(&url, "SELECT count(*) FROM migrations"), "2");
+    assert_eq!(server::psql(&url, "SELECT count(*) FROM migrations"), "4");
 }
 
 #[test]
