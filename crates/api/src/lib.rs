@@ -24,8 +24,8 @@ pub use export::{EXPORT_FORMAT, Export, ExportReport, ExportedEntry, ExportedPay
 pub use forecast::{Budget, Cost, ForecastReport, StepForecast};
 pub use proof::{CheckpointReport, ProofReport, WitnessReport};
 pub use report::{
-    ApprovalInfo, Check, ErrorReport, Origin, RebuildReport, RunReport, RunSummary, StepReport, TraceRow,
-    ValidateReport, VerifyReport, ViewDifference, usd,
+    ApprovalInfo, Check, ErrorReport, GuardReport, Origin, RebuildReport, RunReport, RunSummary, StepReport,
+    TraceRow, ValidateReport, VerifyReport, ViewDifference, usd,
 };
 pub use view::{
     Asked, AtView, CauseView, ConditionView, Explanation, Purse, RunView, SettledView, StandingView,

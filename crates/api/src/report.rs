@@ -34,6 +34,9 @@ pub struct RunReport {
     pub entries: u64,
     /// Whether the whole chain was just recomputed and found good.
     pub verified: bool,
+    /// What does not protect its checkpoint as it was set up: who did not answer, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unprotected: Vec<String>,
 }
 
 /// How one step stands.
@@ -224,8 +227,32 @@ pub struct VerifyReport {
     /// What is wrong there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// Why the log's key was not compared with one that is pinned here, where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_not_compared: Option<String>,
+    /// How far each guard that is set up has come; looked at when everything is verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<GuardReport>,
     /// What this verification cannot show.
     pub not_shown: String,
+}
+
+/// How far a witness, or a place for copies, has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardReport {
+    /// Who or what.
+    pub guard: String,
+    /// How many leaves the newest checkpoint that it has is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has: Option<u64>,
+    /// How many the newest checkpoint is of.
+    pub of: u64,
+    /// When the first checkpoint was made that it does not have, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    /// Why nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// What became of making every view anew from entries.

@@ -39,6 +39,10 @@ impl Folder {
         Self(path)
     }
 
+    pub fn is_there(&self) -> bool {
+        self.0.is_dir()
+    }
+
     fn failed(&self, key: &str, error: &std::io::Error) -> Error {
         let (place, why) = (self.0.display().to_string(), error.to_string());
         match error.kind() {

@@ -88,6 +88,17 @@ impl Place {
         &self.name
     }
 
+    /// Whether there is such a place. A bucket is found out about when something is asked of it.
+    pub async fn is_there(&self) -> Result<bool, Error> {
+        match &self.store {
+            Store::Folder(folder) => {
+                let folder = folder.clone();
+                self.beside(move || Ok(folder.is_there())).await
+            }
+            Store::S3(_) => Ok(true),
+        }
+    }
+
     /// Finds out whether the place leaves an object alone that it is asked to leave alone, by making one of its own
     /// twice and taking it away again. `nonce` keeps two that do this at once apart.
     ///

@@ -9,6 +9,7 @@ use crate::command::{
     explain::Explain, forecast::Forecast, replay::Replay, runs::Runs, stream::Stream, trace::Trace,
     watch::Watch,
 };
+use crate::config::{Interval, witness};
 use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,17 @@ pub struct Flags {
     /// Never ask; what needs a person waits for `comity approve` [env: COMITY_NO_INPUT]
     #[arg(long, global = true)]
     pub no_input: bool,
+    /// Ask this witness to sign checkpoints: `URL KEY`, as `comity witness` prints its key; may be given several times
+    /// [env: COMITY_WITNESS]
+    #[arg(long, global = true, value_name = "WITNESS", value_parser = witness)]
+    pub ask_witness: Vec<String>,
+    /// Keep copies of checkpoints there: `s3://BUCKET/PREFIX`, a folder, or a file [env: COMITY_CHECKPOINT_TO]
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub checkpoint_to: Option<String>,
+    /// How often a checkpoint is made while a run is under way: `90s`, `5m`, `2h`; `end` only when it ends or waits,
+    /// `never` not by itself [default: 60s] [env: COMITY_CHECKPOINT_INTERVAL]
+    #[arg(long, global = true, value_name = "SPAN")]
+    pub checkpoint_interval: Option<Interval>,
     /// Agents use the sandbox, also where a provider key is set [env: COMITY_SANDBOX]
     #[arg(long, global = true)]
     pub sandbox: bool,

@@ -4,12 +4,15 @@
 //! Start with [`read`].
 
 mod file;
+mod guards;
 
 use crate::args::{Durability, Flags};
 use crate::error::Error;
 use crate::printer::{Color, Format, Printer};
 use clap::ValueEnum;
-use comity_runtime::Address;
+use comity_runtime::{Address, Anchoring, Witness};
+pub use guards::{Interval, witness};
+use guards::{interval, witnesses};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +41,12 @@ pub struct Globals {
     pub no_input: bool,
     /// Whether agents use the sandbox, also where a provider key is set.
     pub sandbox: bool,
+    /// Who is asked to sign checkpoints.
+    pub witnesses: Vec<Witness>,
+    /// Where copies of checkpoints go, if anywhere.
+    pub checkpoint_to: Option<String>,
+    /// When checkpoints are made by themselves.
+    pub anchoring: Anchoring,
     /// Each of these with where it comes from, by name.
     pub said: Vec<Said>,
     /// Whether another command would find another database unless it is told.
@@ -104,10 +113,16 @@ enum Shape {
     Word(fn() -> Vec<String>),
     /// True or false.
     Flag,
+    /// Texts, each of which names a witness. They are kept in one, apart by `;`.
+    Witnesses,
+    /// How often something is done by itself.
+    Interval,
 }
 
 /// Every setting, by name.
 const KEYS: &[Key] = &[
+    key("checkpoint_interval", "--checkpoint-interval", "COMITY_CHECKPOINT_INTERVAL", "60s", Shape::Interval),
+    key("checkpoint_to", "--checkpoint-to", "COMITY_CHECKPOINT_TO", "", Shape::Path),
     key("color", "--color", "COMITY_COLOR", "auto", Shape::Word(words::<Color>)),
     key("db", "--db", "COMITY_DB", DATABASE, Shape::Path),
     key("durability", "--durability", "COMITY_DURABILITY", "power", Shape::Word(words::<Durability>)),
@@ -115,6 +130,7 @@ const KEYS: &[Key] = &[
     key("no_input", "--no-input", "COMITY_NO_INPUT", "false", Shape::Flag),
     key("output", "--output", "COMITY_OUTPUT", "text", Shape::Word(words::<Format>)),
     key("sandbox", "--sandbox", "COMITY_SANDBOX", "false", Shape::Flag),
+    key("witness", "--ask-witness", "COMITY_WITNESS", "", Shape::Witnesses),
 ];
 
 const fn key(
@@ -191,6 +207,8 @@ fn checked(key: &Key, value: &OsStr) -> Result<OsString, String> {
     let wrong = |known: &[String]| format!("`{text}` is none of `{}`", known.join("`, `"));
     match key.shape {
         Shape::Path => Ok(value.to_owned()),
+        Shape::Witnesses => witnesses(&text).map(|_| value.to_owned()),
+        Shape::Interval => interval(&text).map(|_| value.to_owned()),
         Shape::Word(words) => {
             let known = words();
             let found = known.iter().find(|word| **word == text);
@@ -207,6 +225,8 @@ fn checked(key: &Key, value: &OsStr) -> Result<OsString, String> {
 /// What was said on the command line.
 fn of_flags(flags: &Flags) -> Vec<Said> {
     let value = |name| match name {
+        "checkpoint_interval" => flags.checkpoint_interval.as_ref().map(|span| OsString::from(&span.0)),
+        "checkpoint_to" => flags.checkpoint_to.clone().filter(|place| !place.is_empty()).map(OsString::from),
         "color" => flags.color.as_ref().map(word).map(OsString::from),
         "db" => flags.db.clone().map(PathBuf::into_os_string).filter(|path| !path.is_empty()),
         "durability" => flags.durability.as_ref().map(word).map(OsString::from),
@@ -214,6 +234,7 @@ fn of_flags(flags: &Flags) -> Vec<Said> {
         "no_input" => flags.no_input.then(|| "true".into()),
         "output" => flags.output.as_ref().map(word).map(OsString::from),
         "sandbox" => flags.sandbox.then(|| "true".into()),
+        "witness" => (!flags.ask_witness.is_empty()).then(|| flags.ask_witness.join(";").into()),
         _ => None,
     };
     let said =
@@ -237,6 +258,7 @@ impl Globals {
         let without_flags: Vec<Said> =
             all.into_iter().filter(|said| !matches!(said.origin, Origin::Flag(_))).collect();
         let value = |name| said.iter().find(|said| said.key == name).map(|said| said.value.clone());
+        let text = |name| value(name).unwrap_or_default().to_string_lossy().into_owned();
         let db = value("db").unwrap_or_default();
         let keys = said.iter().find(|said| said.key == "keys" && said.origin != Origin::Default);
         let keys = keys.map(|said| PathBuf::from(said.value.clone()));
@@ -248,6 +270,10 @@ impl Globals {
             no_input: value("no_input").is_some_and(|value| value == "true"),
             sandbox: value("sandbox").is_some_and(|value| value == "true"),
             keys,
+            // Each was checked where it was said.
+            witnesses: witnesses(&text("witness")).unwrap_or_default(),
+            checkpoint_to: Some(text("checkpoint_to")).filter(|place| !place.is_empty()),
+            anchoring: interval(&text("checkpoint_interval")).unwrap_or(guards::EACH_MINUTE),
             elsewhere: other.is_some_and(|other| other != db),
             db: db.into(),
             said,

@@ -5,7 +5,11 @@ use crate::error::Error;
 use crate::printer::{Format, Printer};
 use comity_core::{Clock, Entropy, Points, RunId};
 use comity_runtime::keys::KeyPlace;
-use comity_runtime::{Access, Error as RuntimeError, Runtime, Settings, StoreError, system_world};
+use comity_runtime::{
+    Access, Error as RuntimeError, Guards, PlaceOptions, Runtime, SecondPlace, Settings, StoreError,
+    system_world,
+};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,12 +70,26 @@ impl Context {
             }
             opened => opened?,
         };
+        let runtime = runtime.anchored(self.globals.anchoring).guarded(self.guards()?);
         Ok(Opened { runtime, clock })
     }
 
     /// Where the keys are that texts are under.
     pub fn keys(&self) -> KeyPlace {
         self.globals.keys.clone().map_or(KeyPlace::Person, KeyPlace::Folder)
+    }
+
+    /// What protects the log outside of the database, as it is set up.
+    fn guards(&self) -> Result<Guards, Error> {
+        let second = self.globals.checkpoint_to.as_ref().map(|place| self.second_place(place)).transpose()?;
+        Ok(Guards { witnesses: self.globals.witnesses.clone(), second })
+    }
+
+    /// A place for copies of checkpoints, with the credentials of the environment.
+    fn second_place(&self, place: &str) -> Result<SecondPlace, Error> {
+        let options = PlaceOptions { environment: aws_environment(), ..PlaceOptions::default() };
+        SecondPlace::open(place, &options, self.nonce())
+            .map_err(|bad| Error::Setting { name: "checkpoint_to", what: bad.to_string() })
     }
 
     /// The clock of this machine.
@@ -119,6 +137,15 @@ impl Context {
     pub fn resume_line(&self, run: &str, flags: &str) -> String {
         self.line("resume", &[run, flags])
     }
+}
+
+/// The variables that say how S3 is reached.
+pub fn aws_environment() -> BTreeMap<String, String> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("AWS_"))?;
+        Some((name, value.into_string().ok()?))
+    });
+    ours.collect()
 }
 
 /// Whether a file is not there. An address of another kind is for the store to refuse, without repeating it.

@@ -95,6 +95,14 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A setting that was well formed names what cannot be used.
+    #[error("`{name}` cannot be used: {what}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Why.
+        what: String,
+    },
     /// A file that would be made is there.
     #[error("`{}` is already there, and nothing is overwritten", .0.display())]
     Exists(PathBuf),

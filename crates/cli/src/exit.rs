@@ -138,6 +138,11 @@ pub fn meaning(error: &Error) -> Meaning {
             "mend the file; `comity config show --origin` shows what counts and where it comes from",
         ),
         Error::Variable { .. } => means(Exit::Usage, "CM0291", "set it to one of these, or unset it"),
+        Error::Setting { .. } => means(
+            Exit::Usage,
+            "CM0323",
+            "`comity config show --origin` shows where it was said; mend it there, or leave it away",
+        ),
         Error::Exists(_) => {
             means(Exit::Failed, "CM0292", "name another folder: `comity init FOLDER`, or move the file away")
         }
@@ -158,6 +163,10 @@ pub fn meaning(error: &Error) -> Meaning {
     }
 }
 
+const SPLIT: &str =
+    "keep a copy of the database as it is; the witness's operator has both signed checkpoints";
+const OTHER_COPY: &str =
+    "keep the database and the copies as they are: the copy shows what the log was when it was made";
 const MEND: &str = "mend the file; `comity validate FILE` checks it without running anything";
 
 fn of_runtime(error: &RuntimeError) -> Meaning {
@@ -187,11 +196,8 @@ fn of_runtime(error: &RuntimeError) -> Meaning {
             "keys lie in a folder of your own that only you may read; `comity doctor` shows where data lies",
         ),
         RuntimeError::BadCheckpoint(_) => means(Exit::LedgerBroken, "CM0315", BROKEN),
-        RuntimeError::Split { .. } => means(
-            Exit::LedgerBroken,
-            "CM0314",
-            "keep a copy of the database as it is; the witness's operator has both signed checkpoints",
-        ),
+        RuntimeError::Split { .. } => means(Exit::LedgerBroken, "CM0314", SPLIT),
+        RuntimeError::OtherCopy { .. } => means(Exit::LedgerBroken, "CM0322", OTHER_COPY),
         RuntimeError::NoFolder(_) => {
             means(Exit::Failed, "CM0222", "put the folder back, then `comity resume RUN`")
         }

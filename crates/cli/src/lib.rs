@@ -16,6 +16,7 @@ mod flip;
 #[path = "../tests/cli/kept.rs"]
 #[expect(clippy::disallowed_methods, reason = "a test's: writes the texts that are kept")]
 mod golden;
+mod guarded;
 mod listen;
 mod live;
 mod overwrite;

@@ -173,7 +173,8 @@ impl<'c> Session<'c> {
 
     /// Says how the run stands.
     pub async fn conclude(&self, finished: Finished) -> Result<Exit, Error> {
-        let report = self.opened.runtime.report(finished.run).await?;
+        let mut report = self.opened.runtime.report(finished.run).await?;
+        report.unprotected = crate::guarded::words(&finished.guarded);
         let printer = &self.context.printer;
         let asks = summary::asks(self.context, &report);
         match printer.format() {
@@ -189,7 +190,9 @@ impl<'c> Session<'c> {
             }
             Format::Ndjson => printer.note(&asks),
         }
-        Ok(self.exit(finished.status, &report))
+        let exit = self.exit(finished.status, &report);
+        crate::guarded::tell(printer, finished.guarded)?;
+        Ok(exit)
     }
 
     /// How the command ends; says aloud that the chain is broken, if it is.

@@ -23,6 +23,7 @@ pub fn count(number: u64, noun: &str) -> String {
     match (number, stem) {
         (1, _) => format!("1 {noun}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) if noun.ends_with('s') => format!("{number} {noun}es"),
         (_, None) if noun == "leaf" => format!("{number} leaves"),
         (_, None) => format!("{number} {noun}s"),
     }

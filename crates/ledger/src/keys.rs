@@ -140,7 +140,7 @@ pub trait Keys: Send + Sync {
     /// The seed of the store's Ed25519 signing key. Makes it at first use.
     fn signing_seed(&self) -> KeyFuture<'_, Secret>;
 
-    /// The public key that was pinned under this name, as text.
+    /// The public key that was pinned under this name, as text. Makes nothing.
     fn pinned<'a>(&'a self, name: &'a str) -> KeyFuture<'a, Option<String>>;
 
     /// Pins a public key, at most 1,000 bytes of text on one line, under a name of at most 63 of a-z, 0-9, `-`.

@@ -109,6 +109,16 @@ pub enum Error {
         /// How the two differ.
         how: String,
     },
+    /// A copy of a checkpoint that is kept elsewhere is of another log.
+    #[error("{place} has a checkpoint of another `{log}`: {how}")]
+    OtherCopy {
+        /// Where it is kept.
+        place: String,
+        /// The log.
+        log: String,
+        /// How the two differ.
+        how: String,
+    },
     /// The folder that the run's programs start in is gone.
     #[error("there is no folder `{0}` to start the run's programs in")]
     NoFolder(String),

@@ -45,6 +45,16 @@ impl FolderKeys {
         Ok(Self { disk, entropy, given, read: Mutex::default() })
     }
 
+    /// The keys in this folder, to be read; `None` if it is not there. Makes nothing.
+    pub fn existing(
+        folder: &Path,
+        entropy: Arc<dyn Entropy>,
+        given: Option<Given>,
+    ) -> Result<Option<Self>, KeyFault> {
+        let disk = Disk::existing(folder)?;
+        Ok(disk.map(|disk| Self { disk, entropy, given, read: Mutex::default() }))
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.disk.folder()

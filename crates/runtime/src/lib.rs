@@ -11,6 +11,7 @@ mod event;
 mod fork;
 pub mod keys;
 pub mod log;
+mod outside;
 mod owner;
 mod pinned;
 mod report;
@@ -40,13 +41,14 @@ pub use comity_store::{Access, Address, Durability, Error as StoreError, Pump, S
 pub use describe::describe;
 pub use error::Error;
 pub use fork::{Fork, ForkRequest};
+pub use outside::{BadPlace, Guard, Guarded, Guards, Missing, SecondPlace, Standing};
 pub use owner::{Signs, signs};
 pub use pinned::PLANNER;
 pub use runtime::{Anchoring, Finished, Hooks, Request, Runtime, Settings, check, has_agents};
 pub use signing::{Attested, check_attestation};
 pub use stored::{Part, Stored};
 pub use system::{local_account, system_world};
-pub use witness::{BadWitness, Witness, Witnessed};
+pub use witness::{AskedAll, BadWitness, Effort, Witness, Witnessed};
 
 use comity_core::KindSpec;
 

@@ -2,7 +2,7 @@
 
 mod pin;
 
-pub use pin::{known_key, remember_key};
+pub use pin::{known_key, other_key, remember_key};
 
 use crate::error::Error;
 use crate::runtime::Runtime;
@@ -21,7 +21,7 @@ use comity_ledger::log::sequence::{KEY_PIN, key_of};
 use comity_ledger::{Error as LedgerError, Fault, held_against};
 use comity_store::Lease;
 use futures_util::future::pending;
-use pin::{LOG, spelled};
+use pin::{LOG, anchored_here, spelled};
 use std::convert::Infallible;
 
 /// Which entry of a run is proved.
@@ -33,6 +33,17 @@ pub enum ProvedEntry {
     At(u64),
     /// The last one about this step.
     Of(Which),
+}
+
+/// What came of comparing the log's key with the one that is pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Compared {
+    /// It is the same, or there is no log yet, here or there.
+    Same,
+    /// They could not be compared.
+    Not(String),
+    /// What is wrong.
+    Fault(String),
 }
 
 /// Whose turn it was to make a checkpoint, of the processes that share a database.
@@ -47,19 +58,51 @@ pub enum Turn {
 impl Runtime {
     /// Brings everything that is durable under a signed checkpoint; the newest one. `None` if there never was a run.
     ///
-    /// The public key is pinned at its first use, in the store and beside the keys. Errors if it is another one now.
+    /// The public key is pinned with the first one, in the store and then beside the keys. Errors if it is another
+    /// one now, or if the log has lost what was signed here.
     pub async fn anchor(&self) -> Result<Option<Anchored>, Error> {
         let key = self.log_signer().await?;
-        Ok(self.gate().anchor(self.tenant(), &key).await?)
+        if let Some(why) = self.lost_log().await? {
+            return Err(LedgerError::Log { tenant: self.tenant().clone(), why }.into());
+        }
+        let anchored = self.gate().anchor(self.tenant(), &key).await?;
+        if anchored.is_some() {
+            // After the commit: a log that was never signed has nothing to lose, and nothing to be compared with.
+            let (keys, own) = (self.vault().keys(), spelled(key.verifier()));
+            let known = keys.pin(LOG, &own).await.map_err(LedgerError::from)?;
+            keys.pin(&anchored_here(self.tenant()), &own).await.map_err(LedgerError::from)?;
+            if known != own {
+                return Err(self.other_key(known, own));
+            }
+        }
+        Ok(anchored)
     }
 
+    /// The key that signs, which is the one that is pinned beside the keys, if one is.
     pub(crate) async fn log_signer(&self) -> Result<SecretKey, Error> {
         let keys = self.vault().keys();
         let seed = keys.signing_seed().await.map_err(LedgerError::from)?;
         let key = key_of(self.store(), self.tenant(), seed.bytes()).await?;
         let own = spelled(key.verifier());
-        let known = keys.pin(LOG, &own).await.map_err(LedgerError::from)?;
-        if known == own { Ok(key) } else { Err(self.other_key(known, own)) }
+        match keys.pinned(LOG).await.map_err(LedgerError::from)? {
+            Some(known) if known != own => Err(self.other_key(known, own)),
+            _ => Ok(key),
+        }
+    }
+
+    /// What is wrong with a log that was never signed, as far as the store knows, and was signed here.
+    async fn lost_log(&self) -> Result<Option<String>, Error> {
+        if self.log_key().await?.is_some() {
+            return Ok(None);
+        }
+        let pinned = self.vault().keys().pinned(&anchored_here(self.tenant())).await;
+        Ok(pinned.map_err(LedgerError::from)?.map(|_| {
+            format!(
+                "the log of tenant `{}` has no checkpoint, and one was signed here before: the log was taken away, \
+                 or the database is a copy from before the first",
+                self.tenant()
+            )
+        }))
     }
 
     fn other_key(&self, known: String, found: String) -> Error {
@@ -77,20 +120,33 @@ impl Runtime {
         Ok(Some(key.ok_or_else(bad)?))
     }
 
-    /// Compares the store's public key with the one that was first seen here, which it becomes if there was none.
-    /// What is wrong, if anything. Keys that cannot be reached at all are nothing to compare with.
-    pub(crate) async fn compare_key(&self) -> Result<Option<String>, Error> {
-        let Some(key) = self.log_key().await? else { return Ok(None) };
-        let own = spelled(&key);
-        match self.vault().keys().pin(LOG, &own).await {
-            Ok(known) if known == own => Ok(None),
-            Ok(known) => Ok(Some(format!(
-                "the log of tenant `{}` is signed with the key {own}, and the one known here is {known}",
-                self.tenant()
-            ))),
-            Err(KeyFault::Place { .. }) => Ok(None),
-            Err(fault) => Err(LedgerError::from(fault).into()),
+    /// Compares the store's public key with the one that is pinned beside the keys. Makes neither.
+    pub(crate) async fn compare_key(&self) -> Result<Compared, Error> {
+        let compared = async {
+            let own = self.log_key().await?;
+            let known = self.vault().keys().pinned(LOG).await.map_err(LedgerError::from)?;
+            Ok(match (own, known) {
+                (None, _) => self.lost_log().await?.map_or(Compared::Same, Compared::Fault),
+                (Some(_), None) => Compared::Not("none is pinned here".to_owned()),
+                (Some(own), Some(known)) if spelled(&own) == known => Compared::Same,
+                (Some(own), Some(known)) => Compared::Fault(format!(
+                    "the log of tenant `{}` is signed with the key {}, and the one known here is {known}",
+                    self.tenant(),
+                    spelled(&own)
+                )),
+            })
+        };
+        match compared.await {
+            Err(Error::Ledger(LedgerError::Keys(fault @ KeyFault::Place { .. }))) => {
+                Ok(Compared::Not(fault.to_string()))
+            }
+            compared => compared,
         }
+    }
+
+    /// The name of the log.
+    pub(crate) async fn origin(&self) -> Result<String, Error> {
+        Ok(comity_ledger::log::checkpoint::origin(&self.store().id().await?, self.tenant()))
     }
 
     /// Proves that an entry is in the log. Everything durable is brought under a checkpoint first, if need be.
@@ -165,10 +221,18 @@ impl Runtime {
         while commits.changed().await.is_ok() {
             self.clock().sleep(every).await;
             commits.mark_unchanged();
-            // What keeps it from being signed is said when the run ends, and is tried again then.
-            if let Ok(Turn::Elsewhere) = self.anchor_in_turn(&mut lease).await {
+            match self.anchor_in_turn(&mut lease).await {
                 // Looked at again after as long: whose turn it is may be gone by then.
-                commits.mark_changed();
+                Ok(Turn::Elsewhere) => commits.mark_changed(),
+                Ok(Turn::Own(Some(anchored))) => {
+                    // What it is not protected by is said when the run ends, and is tried again then.
+                    let guarded = self.bring_outside(&anchored).await;
+                    if !guarded.is_whole() {
+                        commits.mark_changed();
+                    }
+                }
+                // The same holds for what keeps it from being signed.
+                Ok(Turn::Own(None)) | Err(_) => {}
             }
         }
         pending().await

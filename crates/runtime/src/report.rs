@@ -3,12 +3,15 @@
 use crate::bundle::Bundle;
 use crate::error::Error;
 use crate::event::Events;
+use crate::log::Compared;
+use crate::outside::Standing;
 use crate::pinned::Pinned;
 use crate::runtime::Runtime;
 use comity_api::{
-    ApprovalInfo, Event, EventKind, RebuildReport, RunReport, StepReport, VerifyReport, ViewDifference, usd,
+    ApprovalInfo, Event, EventKind, GuardReport, RebuildReport, RunReport, StepReport, VerifyReport,
+    ViewDifference, usd,
 };
-use comity_core::{Digest, ReasonCode, RunId};
+use comity_core::{Digest, ReasonCode, RunId, Timestamp};
 use comity_flow::Plan;
 use comity_ledger::rebuild::{Difference, NOT_DERIVED, rebuild};
 use comity_ledger::{Fault, LogReport, Record, RunStatus, read, verify};
@@ -42,6 +45,7 @@ impl Runtime {
             head: cell.head.to_string(),
             entries: cell.next_seq,
             verified: checked.fault.is_none(),
+            unprotected: Vec::new(),
         })
     }
 
@@ -68,13 +72,24 @@ impl Runtime {
         })
     }
 
+    /// How far each guard has come that is set up; and what is wrong, if a copy of a checkpoint is of another log.
+    pub async fn guard_reports(&self) -> Result<(Vec<GuardReport>, Option<String>), Error> {
+        let (standings, fault) = self.standings().await?;
+        Ok((standings.into_iter().map(guard).collect(), fault))
+    }
+
     /// Recomputes one run, or everything.
     pub async fn verify(&self, only: Option<RunId>) -> Result<VerifyReport, Error> {
         let report = verify(self.store(), only.map(|run| (self.tenant(), run))).await?;
-        let mut fault = report.fault;
-        if fault.is_none() {
-            let what = self.compare_key().await?;
-            fault = what.map(|what| Fault { run: None, seq: None, what });
+        let (mut fault, mut key_not_compared, mut guards) = (report.fault, None, Vec::new());
+        match self.compare_key().await? {
+            Compared::Same => {}
+            Compared::Not(why) => key_not_compared = Some(why),
+            Compared::Fault(what) => fault = fault.or(Some(Fault { run: None, seq: None, what })),
+        }
+        if only.is_none() {
+            let (reports, other) = self.guard_reports().await?;
+            (guards, fault) = (reports, fault.or(other.map(|what| Fault { run: None, seq: None, what })));
         }
         let LogReport { leaves, checkpoints, unprotected } = report.log;
         Ok(VerifyReport {
@@ -90,9 +105,16 @@ impl Runtime {
             bad_run: fault.as_ref().and_then(|fault| fault.run).map(|run| run.to_string()),
             bad_seq: fault.as_ref().and_then(|fault| fault.seq),
             fault: fault.map(|fault| fault.what),
+            key_not_compared,
+            guards,
             not_shown: NOT_SHOWN.to_owned(),
         })
     }
+}
+
+fn guard(standing: Standing) -> GuardReport {
+    let Standing { guard, has, of, since, why } = standing;
+    GuardReport { guard: guard.to_string(), has, of, since_ms: since.map(Timestamp::millis), why }
 }
 
 /// A run's events, folded into how its steps stand.

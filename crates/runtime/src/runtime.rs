@@ -4,6 +4,7 @@ use crate::bundle::{Bundle, Reader};
 use crate::error::Error;
 use crate::event::Events;
 use crate::keys::KeyPlace;
+use crate::outside::{Guarded, Guards};
 use crate::owner::{Owner, alive};
 use crate::pinned::{Forked, PLANNER, Pinned, Setup, read as read_pinned};
 use crate::runner::{Runner, Shop, processes};
@@ -88,12 +89,16 @@ pub struct Hooks<'h> {
 }
 
 /// How a call to run something ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// The run stands as it says, durably, whatever became of the checkpoint over it.
+#[derive(Debug)]
 pub struct Finished {
     /// The run.
     pub run: RunId,
     /// Where it stands.
     pub status: RunStatus,
+    /// What came of the checkpoint over it.
+    pub guarded: Guarded,
 }
 
 /// What of a run was told before: the entries up to here, and what is known from them.
@@ -122,6 +127,7 @@ pub struct Runtime {
     processes: Arc<Semaphore>,
     adapters: &'static [AdapterKind],
     anchoring: Anchoring,
+    guards: Guards,
 }
 
 impl Runtime {
@@ -146,12 +152,22 @@ impl Runtime {
         let keys = keys.of(&store, &world.entropy);
         let gate = Gate::new(Vault::new(store, keys), world);
         let (processes, anchoring) = (processes(), Anchoring::Every(ANCHOR_EVERY));
-        Ok(Self { gate, clock, owner, principal, processes, adapters, anchoring })
+        let guards = Guards::default();
+        Ok(Self { gate, clock, owner, principal, processes, adapters, anchoring, guards })
     }
 
     /// The same, but checkpoints are made when this says.
     pub fn anchored(self, anchoring: Anchoring) -> Self {
         Self { anchoring, ..self }
+    }
+
+    /// The same, but its checkpoints are brought to these guards, whenever they are made.
+    pub fn guarded(self, guards: Guards) -> Self {
+        Self { guards, ..self }
+    }
+
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.guards
     }
 
     pub(crate) fn anchor_every(&self) -> Option<Duration> {
@@ -491,10 +507,11 @@ impl Runtime {
         } else {
             run.pause(status).await?;
         }
-        if self.anchoring != Anchoring::OnDemand {
-            self.anchor().await?;
-        }
-        Ok(Finished { run: run.id(), status })
+        let guarded = match self.anchoring {
+            Anchoring::OnDemand => Guarded::default(),
+            Anchoring::AtEnd | Anchoring::Every(_) => self.guard().await,
+        };
+        Ok(Finished { run: run.id(), status, guarded })
     }
 }
 

@@ -23,6 +23,41 @@ const QUESTIONS: usize = 3;
 /// Waits before a witness that did not answer is asked again.
 const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
+/// How much time a witness is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A person waits for it: who does not answer is asked again.
+    Patient,
+    /// A run waits for it: who does not answer is asked with the next checkpoint.
+    Once,
+}
+
+impl Effort {
+    fn again(self) -> &'static [Duration] {
+        match self {
+            Self::Patient => &AGAIN,
+            Self::Once => &[],
+        }
+    }
+
+    /// How long one witness may take with everything it is asked.
+    fn deadline(self) -> Duration {
+        match self {
+            Self::Patient => Duration::from_secs(30),
+            Self::Once => PATIENCE,
+        }
+    }
+}
+
+/// What came of asking witnesses.
+#[derive(Debug, Default)]
+pub struct AskedAll {
+    /// What each said that has not seen another log.
+    pub told: Vec<Witnessed>,
+    /// The first that has seen another view of the log.
+    pub split: Option<Error>,
+}
+
 /// Whom to ask: written `URL KEY`, as the witness prints its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
@@ -91,41 +126,56 @@ struct Newest {
 impl Runtime {
     /// Asks each witness to sign the newest checkpoint, and stores what they sign. Nothing if there is no checkpoint.
     ///
-    /// Errors with [`Error::Split`] if one has seen another view of the log; the others are asked first.
-    pub async fn ask_witnesses(&self, witnesses: &[Witness]) -> Result<Vec<Witnessed>, Error> {
-        let Some(row) = self.store().checkpoint(self.tenant(), None).await? else { return Ok(Vec::new()) };
+    /// One that is not there stops nothing, and keeps none of the others' signatures from being stored.
+    pub async fn ask_witnesses(&self, witnesses: &[Witness], effort: Effort) -> Result<AskedAll, Error> {
+        let Some(row) = self.store().checkpoint(self.tenant(), None).await? else {
+            return Ok(AskedAll::default());
+        };
         let note = Note::parse(&row.note).map_err(|bad| Error::BadCheckpoint(bad.to_string()))?;
         let checkpoint =
             Checkpoint::parse(note.text()).map_err(|why| Error::BadCheckpoint(why.to_owned()))?;
         let newest = Newest { note, checkpoint };
-        let asked = witnesses.iter().map(|witness| self.ask_witness(witness, &newest));
-        let (mut told, mut signatures, mut split) = (Vec::new(), Vec::new(), None);
+        let asked = witnesses.iter().map(|witness| self.ask_in_time(witness, &newest, effort));
+        let (mut all, mut signatures, mut failed) = (AskedAll::default(), Vec::new(), None);
         for came in futures_util::future::join_all(asked).await {
             match came {
                 Ok((one, signature)) => {
-                    told.push(one);
+                    all.told.push(one);
                     signatures.extend(signature);
                 }
-                // The others' signatures are kept first. A split is what has to be told.
-                Err(error) if matches!(error, Error::Split { .. }) || split.is_none() => split = Some(error),
-                Err(_) => {}
+                Err(error @ Error::Split { .. }) => all.split = all.split.or(Some(error)),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         let size = newest.checkpoint.head.size;
         if !signatures.is_empty() {
             match self.gate().cosign(self.tenant(), size, &signatures).await? {
                 Cosigned::Kept => {}
-                Cosigned::Outgrown => told.iter_mut().for_each(Witnessed::outgrow),
+                Cosigned::Outgrown => all.told.iter_mut().for_each(Witnessed::outgrow),
                 Cosigned::Unreadable => return Err(Error::BadCheckpoint("it was changed".to_owned())),
             }
         }
-        split.map_or(Ok(told), Err)
+        // A split is what has to be told first.
+        if all.split.is_some() { Ok(all) } else { failed.map_or(Ok(all), Err) }
+    }
+
+    async fn ask_in_time(
+        &self,
+        witness: &Witness,
+        newest: &Newest,
+        effort: Effort,
+    ) -> Result<(Witnessed, Option<Signature>), Error> {
+        match self.within(effort.deadline(), self.ask_witness(witness, newest, effort)).await {
+            Ok(came) => came,
+            Err(why) => Ok((Witnessed::Silent { witness: witness.key.name().to_owned(), why }, None)),
+        }
     }
 
     async fn ask_witness(
         &self,
         witness: &Witness,
         newest: &Newest,
+        effort: Effort,
     ) -> Result<(Witnessed, Option<Signature>), Error> {
         let name = || witness.key.name().to_owned();
         let (head, origin) = (newest.checkpoint.head, &newest.checkpoint.origin);
@@ -134,7 +184,7 @@ impl Runtime {
         for _ in 0..QUESTIONS {
             let asked = Asked { old, head, note: &newest.note };
             let body = asked.body(&self.proof_from(old, head).await?);
-            let posted = match self.post(witness, body).await {
+            let posted = match self.post(witness, body, effort).await {
                 Ok(posted) => posted,
                 Err(why) => return Ok((Witnessed::Silent { witness: name(), why }, None)),
             };
@@ -163,14 +213,14 @@ impl Runtime {
         Ok((Witnessed::Silent { witness: name(), why }, None))
     }
 
-    /// Asks, and once more and once more if nobody answers.
-    async fn post(&self, witness: &Witness, body: Vec<u8>) -> Result<Posted, String> {
+    /// Asks, and again if nobody answers, as far as there is time.
+    async fn post(&self, witness: &Witness, body: Vec<u8>, effort: Effort) -> Result<Posted, String> {
         let clock = &*self.clock;
-        for wait in AGAIN {
+        for wait in effort.again() {
             let sent = witness.place.send("/add-checkpoint", body.clone(), MAX_ANSWER, PATIENCE, clock);
             match sent.await {
                 Ok(posted) if posted.status < 500 => return Ok(posted),
-                _ => clock.sleep(wait).await,
+                _ => clock.sleep(*wait).await,
             }
         }
         witness.place.send("/add-checkpoint", body, MAX_ANSWER, PATIENCE, clock).await

@@ -1,6 +1,6 @@
 //! `comity archive`: copies of runs in a bucket or a folder, made once and read back.
 
-use crate::context::{Context, Database};
+use crate::context::{Context, Database, aws_environment};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::{Format, Printer, Stream, Tone, one_line};
@@ -54,13 +54,9 @@ impl FromStr for Where {
 
 /// Keeps them, or reads them back.
 pub fn perform(context: &Context, args: &Archive) -> Result<Exit, Error> {
-    let environment = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.into_string().ok().filter(|name| name.starts_with("AWS_"))?;
-        Some((name, value.into_string().ok()?))
-    });
     let options = PlaceOptions {
         endpoint: args.endpoint.clone(),
-        environment: environment.collect(),
+        environment: aws_environment(),
         ..PlaceOptions::default()
     };
     context.block_on(async {

@@ -1,14 +1,17 @@
 //! `comity checkpoint`: signs what is recorded so far, prints the checkpoint, and keeps copies of it elsewhere.
 
-use crate::context::{Context, Database};
+use crate::context::{Context, Database, aws_environment};
 use crate::create;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::printer::{Format, one_line};
+use crate::guarded;
+use crate::printer::{Format, Printer, one_line};
 use crate::summary::count;
 use clap::Args;
 use comity_api::{CheckpointReport, WitnessReport};
-use comity_runtime::{ArchiveAddress, Place, PlaceOptions, Runtime, Shelf, Witness, Witnessed};
+use comity_runtime::{
+    ArchiveAddress, Effort, Guarded, Place, PlaceOptions, Runtime, Shelf, Witness, Witnessed,
+};
 use std::path::Path;
 
 /// Sign a checkpoint over everything that is recorded.
@@ -30,50 +33,66 @@ pub struct Checkpoint {
 
 /// Signs it, if anything was recorded since the last one.
 pub fn perform(context: &Context, args: &Checkpoint) -> Result<Exit, Error> {
-    let report = context.block_on(async {
+    let (report, guarded) = context.block_on(async {
         let runtime = context.open(Database::Existing)?.runtime;
-        let anchored = runtime.anchor().await?.ok_or(Error::NoRuns)?;
-        let key = runtime.log_key().await?.ok_or(Error::NoRuns)?;
-        let witnesses = runtime.ask_witnesses(&args.witness).await?.into_iter().map(witnessed).collect();
-        // With the signatures of the witnesses, if there are any.
-        let newest = runtime.store().checkpoint(runtime.tenant(), Some(anchored.checkpoint.head.size)).await;
-        let newest = newest.map_err(comity_runtime::Error::from)?;
-        let note = newest.map_or(anchored.row.note, |row| row.note);
-        let mut copies = Vec::new();
-        for place in &args.to {
-            let size = anchored.checkpoint.head.size;
-            copies.push(copy(context, &runtime, args, place, size, &note).await?);
-        }
-        Ok(CheckpointReport {
-            log: anchored.checkpoint.origin,
-            size: anchored.checkpoint.head.size,
-            root: anchored.checkpoint.head.root.to_string(),
-            added: anchored.added,
-            key: key.to_string(),
-            note: String::from_utf8_lossy(&note).into_owned(),
-            copies,
-            witnesses,
-        })
+        make(context, &runtime, args).await
     })?;
     let printer = &context.printer;
     match printer.format() {
         Format::Text if args.public_key => printer.out(&format!("{}\n", one_line(&report.key))),
-        Format::Text => {
-            printer.out(&report.note);
-            let leaves = count(report.size, "leaf");
-            printer.note(&format!(
-                "{leaves}, {} new; others check it with --key {}\n",
-                report.added, report.key
-            ));
-            for told in &report.witnesses {
-                let what = told.why.as_deref().map_or("signed it".to_owned(), one_line);
-                printer.note(&format!("{} {what}\n", one_line(&told.witness)));
-            }
-            report.copies.iter().for_each(|copy| printer.note(&format!("copied to {}\n", one_line(copy))));
-        }
+        Format::Text => show(printer, &report),
         Format::Json | Format::Ndjson => printer.json(&report),
     }
+    guarded::tell(printer, guarded)?;
     Ok(Exit::Done)
+}
+
+/// Makes it, has it witnessed by those that are set up and those that are named, and copies it.
+async fn make(
+    context: &Context,
+    runtime: &Runtime,
+    args: &Checkpoint,
+) -> Result<(CheckpointReport, Guarded), Error> {
+    let anchored = runtime.anchor().await?.ok_or(Error::NoRuns)?;
+    let (key, size) = (runtime.log_key().await?.ok_or(Error::NoRuns)?, anchored.checkpoint.head.size);
+    let mut report = CheckpointReport {
+        log: anchored.checkpoint.origin,
+        size,
+        root: anchored.checkpoint.head.root.to_string(),
+        added: anchored.added,
+        key: key.to_string(),
+        ..CheckpointReport::default()
+    };
+    let mut guarded = Guarded { newest: Some(anchored.row), ..Guarded::default() };
+    if !args.public_key {
+        let mut witnesses = context.globals.witnesses.clone();
+        let named = args.witness.iter().filter(|named| !context.globals.witnesses.contains(named));
+        witnesses.extend(named.cloned());
+        let asked = runtime.ask_witnesses(&witnesses, Effort::Patient).await?;
+        report.witnesses = asked.told.into_iter().map(witnessed).collect();
+        guarded.alarm = asked.split;
+        // With the signatures of the witnesses, if there are any.
+        let newest = runtime.store().checkpoint(runtime.tenant(), Some(size)).await;
+        guarded.newest = newest.map_err(comity_runtime::Error::from)?.or(guarded.newest);
+        runtime.copy_outside(&mut guarded).await;
+    }
+    let note = guarded.newest.as_ref().map(|row| row.note.clone()).unwrap_or_default();
+    for place in &args.to {
+        report.copies.push(copy(context, runtime, args, place, size, &note).await?);
+    }
+    report.note = String::from_utf8_lossy(&note).into_owned();
+    Ok((report, guarded))
+}
+
+fn show(printer: &Printer, report: &CheckpointReport) {
+    printer.out(&report.note);
+    let leaves = count(report.size, "leaf");
+    printer.note(&format!("{leaves}, {} new; others check it with --key {}\n", report.added, report.key));
+    for told in &report.witnesses {
+        let what = told.why.as_deref().map_or("signed it".to_owned(), one_line);
+        printer.note(&format!("{} {what}\n", one_line(&told.witness)));
+    }
+    report.copies.iter().for_each(|copy| printer.note(&format!("copied to {}\n", one_line(copy))));
 }
 
 fn witnessed(told: Witnessed) -> WitnessReport {
@@ -104,7 +123,11 @@ async fn copy(
         return Ok(place.to_owned());
     }
     let failed = |error| Error::Runtime(comity_runtime::Error::from(error));
-    let options = PlaceOptions { endpoint: args.endpoint.clone(), ..PlaceOptions::default() };
+    let options = PlaceOptions {
+        endpoint: args.endpoint.clone(),
+        environment: aws_environment(),
+        ..PlaceOptions::default()
+    };
     let address: ArchiveAddress = place.parse().map_err(failed)?;
     let place = Place::open(&address, &options).map_err(failed)?;
     // A place that writes over what it was told to leave alone keeps no history.

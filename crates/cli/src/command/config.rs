@@ -65,6 +65,6 @@ fn row(said: &Said) -> Row {
         "db" => shown(Path::new(&said.value)),
         _ => said.value.to_string_lossy().into_owned(),
     };
-    let value = one_line(&value);
+    let value = if value.is_empty() { "none".to_owned() } else { one_line(&value) };
     Row { key: said.key, value, origin: one_line(&said.origin.to_string()) }
 }

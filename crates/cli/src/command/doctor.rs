@@ -3,6 +3,7 @@
 //! What is looked at is gathered first, in [`facts`]; what it means is decided here, without looking again.
 
 mod facts;
+mod guards;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -73,6 +74,7 @@ pub fn perform(context: &Context) -> Result<Exit, Error> {
 fn judge(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![database(facts), disk(facts), processes(facts)];
     findings.extend(runs(facts));
+    findings.extend(guards::judge(facts));
     findings.extend([clock(facts), terminal(facts), keys(facts)]);
     findings.extend(facts.config.iter().map(config));
     if facts.config.is_empty() {

@@ -10,7 +10,8 @@ use crate::exit::Exit;
 use crate::files;
 use crate::printer::{Format, Printer, Stream, Tone, one_line};
 use crate::summary::count;
-use comity_api::VerifyReport;
+use crate::time::utc;
+use comity_api::{GuardReport, VerifyReport};
 use comity_runtime::view::check_export;
 
 /// The most bytes of an export that are read: what an archive takes as one object.
@@ -102,8 +103,27 @@ pub fn shown(printer: &Printer, report: &VerifyReport) -> String {
             "unprotected: {open} since the last checkpoint; `comity checkpoint` makes one\n"
         ));
     }
+    for guard in report.guards.iter().filter(|guard| guard.has != Some(guard.of) || guard.why.is_some()) {
+        out.push_str(&format!("unprotected: {}\n", behind(guard)));
+    }
+    if let Some(why) = &report.key_not_compared {
+        out.push_str(&format!("not compared with a pinned key: {}\n", one_line(why)));
+    }
     out.push_str(&format!("not shown: {}\n", report.not_shown));
     out
+}
+
+/// How far a guard lags behind the newest checkpoint.
+pub fn behind(guard: &GuardReport) -> String {
+    let name = one_line(&guard.guard);
+    if let Some(why) = &guard.why {
+        return format!("{name}: {}", one_line(why));
+    }
+    let since = guard.since_ms.map(|since| format!(", none since {}", utc(since))).unwrap_or_default();
+    match guard.has {
+        Some(has) => format!("{name} has the checkpoint of {} of {}{since}", count(has, "leaf"), guard.of),
+        None => format!("{name} has no checkpoint of the {} here{since}", count(guard.of, "leaf")),
+    }
 }
 
 /// Where the first fault is, as far as it is anywhere.

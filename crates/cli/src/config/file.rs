@@ -5,6 +5,7 @@ use crate::error::Error;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The most bytes of a configuration file.
@@ -44,14 +45,30 @@ fn parse(text: &str, shown: &str) -> Result<Vec<Said>, Error> {
 
 fn said_in(key: &Key, value: &DeValue<'_>) -> Result<OsString, String> {
     let text = match (key.shape, value) {
+        (Shape::Witnesses, DeValue::Array(all)) => return listed(key, all),
+        (Shape::Witnesses, _) => return Err(format!("`{}` takes a list of texts in quotes", key.name)),
         (Shape::Flag, DeValue::Boolean(flag)) => return Ok(flag.to_string().into()),
-        (Shape::Path | Shape::Word(_), DeValue::String(text)) if !text.is_empty() => text,
+        (Shape::Path | Shape::Word(_) | Shape::Interval, DeValue::String(text)) if !text.is_empty() => text,
         (Shape::Flag, _) => return Err(format!("`{}` takes true or false", key.name)),
-        (Shape::Path | Shape::Word(_), _) => {
+        (Shape::Path | Shape::Word(_) | Shape::Interval, _) => {
             return Err(format!("`{}` takes a text in quotes, and not an empty one", key.name));
         }
     };
     checked(key, text.as_ref().as_ref()).map_err(|what| format!("`{}`: {what}", key.name))
+}
+
+/// A list, as it is kept in one text.
+fn listed(key: &Key, all: &[Spanned<DeValue<'_>>]) -> Result<OsString, String> {
+    let mut texts = Vec::with_capacity(all.len());
+    for one in all {
+        match one.get_ref() {
+            DeValue::String(text) if !text.contains(';') && !text.trim().is_empty() => {
+                texts.push(text.trim().to_owned());
+            }
+            _ => return Err(format!("`{}` takes texts in quotes, each `URL KEY`", key.name)),
+        }
+    }
+    checked(key, texts.join(";").as_ref()).map_err(|what| format!("`{}`: {what}", key.name))
 }
 
 fn unknown(name: &str) -> String {

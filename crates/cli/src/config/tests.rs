@@ -64,7 +64,7 @@ fn what_is_wrong_is_named_where_it_stands() {
         ("db = 'a'\ndurabilty = 'power'", "file0:2:1: unknown key `durabilty`: did you mean `durability`?"),
         (
             "zebra = 1",
-            "file0:1:1: unknown key `zebra`: known are `color`, `db`, `durability`, `keys`, `no_input`",
+            "file0:1:1: unknown key `zebra`: known are `checkpoint_interval`, `checkpoint_to`, `color`, `db`",
         ),
         ("  durability = 'full'", "file0:1:16: `durability`: `full` is none of `power`, `process`"),
         ("no_input = 'yes'", "file0:1:12: `no_input` takes true or false"),
@@ -74,6 +74,13 @@ fn what_is_wrong_is_named_where_it_stands() {
         ("\u{e9} = 1", "file0:1:1: "),
         ("db = 'a'\ndb = 'b'", "file0:2:1: duplicate key"),
         ("db = ", "file0:1:6: "),
+        ("witness = 'http://a b'", "file0:1:11: `witness` takes a list of texts in quotes"),
+        (
+            "witness = ['http://a']",
+            "file0:1:11: `witness`: this names no witness (`URL KEY`): there is no key",
+        ),
+        ("witness = [7]", "file0:1:11: `witness` takes texts in quotes, each `URL KEY`"),
+        ("checkpoint_interval = '5'", "file0:1:23: `checkpoint_interval`: `5` is neither a time"),
     ] {
         let error = read_all("--db x", &[], &[file]).unwrap_err();
         assert!(error.starts_with(expected) && !error.contains('\n'), "{error}");
@@ -94,7 +101,8 @@ fn the_reference_lists_every_setting() {
     for key in KEYS {
         let row = format!("| `{}` | `{}` | `{}` | ", key.name, key.flag, key.variable);
         let line = page.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("{row}"));
-        assert!(line.ends_with(&format!(" | `{}` |", key.default)), "{line}");
+        let default = if key.default.is_empty() { "none".to_owned() } else { format!("`{}`", key.default) };
+        assert!(line.ends_with(&format!(" | {default} |")), "{line}");
         if let Shape::Word(words) = key.shape {
             assert!(line.contains(&format!("| `{}` |", words().join("`, `"))), "{line}");
         }

@@ -94,4 +94,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0316", "More would be erased than one erasure takes on."),
     ("CM0320", "The key of a log is not known here."),
     ("CM0321", "The run has no entry at this place."),
+    ("CM0322", "A copy of a checkpoint that is kept elsewhere is of another log."),
+    ("CM0323", "A setting names what cannot be used."),
 ];

@@ -31,6 +31,7 @@ fn report(status: &str, steps: Vec<StepReport>, approvals: Vec<ApprovalInfo>) ->
         head: "ab".repeat(32),
         entries: 9,
         verified: true,
+        unprotected: Vec::new(),
     }
 }
 

@@ -98,7 +98,7 @@ fn settings_say_where_they_come_from() {
     golden("config", &show(&["config", "show", "--db", "other.db"]));
     let rows: serde_json::Value = serde_json::from_str(&show(&["config", "show", "-o", "json"])).unwrap();
     assert_eq!(
-        rows[2],
+        rows[4],
         serde_json::json!({"key": "durability", "value": "process", "origin": "./comity.toml:3"})
     );
 }

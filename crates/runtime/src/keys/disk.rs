@@ -37,6 +37,16 @@ impl Disk {
         Ok(disk)
     }
 
+    /// The same, but what is not there is not made.
+    pub fn existing(folder: &Path) -> Result<Option<Self>, KeyFault> {
+        let disk = Self { folder: folder.to_owned() };
+        match std::fs::symlink_metadata(folder) {
+            Ok(_) => disk.make_folder(folder).map(|()| Some(disk)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(disk.fault(folder, error)),
+        }
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -45,6 +45,10 @@ impl Lazy {
     }
 
     async fn open(&self) -> Result<FolderKeys, KeyFault> {
+        FolderKeys::open(&self.folder().await?, Arc::clone(&self.entropy), Given::from_environment()?)
+    }
+
+    async fn folder(&self) -> Result<PathBuf, KeyFault> {
         let folder = match &self.folder {
             // Each database has its own: what erases in one must not reach another.
             Some(folder) => in_folder(folder, &self.store_id().await?),
@@ -53,7 +57,7 @@ impl Lazy {
         if let Some(database) = self.store.path() {
             outside(&folder, database)?;
         }
-        FolderKeys::open(&folder, Arc::clone(&self.entropy), Given::from_environment()?)
+        Ok(folder)
     }
 
     async fn store_id(&self) -> Result<[u8; 16], KeyFault> {
@@ -103,7 +107,17 @@ impl Keys for Lazy {
     }
 
     fn pinned<'a>(&'a self, name: &'a str) -> KeyFuture<'a, Option<String>> {
-        Box::pin(async move { self.keys().await?.pinned(name).await })
+        Box::pin(async move {
+            if let Some(keys) = self.opened.get() {
+                return keys.pinned(name).await;
+            }
+            // Whoever only reads makes no folder.
+            let folder = self.folder().await?;
+            match FolderKeys::existing(&folder, Arc::clone(&self.entropy), Given::from_environment()?)? {
+                Some(keys) => keys.pinned(name).await,
+                None => Ok(None),
+            }
+        })
     }
 
     fn pin<'a>(&'a self, name: &'a str, public: &'a str) -> KeyFuture<'a, String> {

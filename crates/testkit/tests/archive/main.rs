@@ -9,4 +9,6 @@ mod command;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod second;
+#[cfg(test)]
 mod server;

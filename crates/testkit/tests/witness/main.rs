@@ -9,7 +9,9 @@
 )]
 #![expect(clippy::disallowed_methods, reason = "the subject is processes and their files")]
 
+mod pins;
 mod service;
+mod setting;
 mod split;
 
 use comity_testkit::grown::Grown;

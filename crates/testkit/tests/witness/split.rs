@@ -5,25 +5,34 @@ use comity_ledger::log::note::Verifier;
 use comity_runtime::Witness;
 use comity_testkit::grown::Grown;
 use comity_testkit::keys::data_home;
+use std::path::Path;
 use std::process::{Command, Output};
 
 const FLOW: &str = "name: x\nnodes:\n  a: {kind: echo}\n  b: {kind: echo}\n";
 
 /// A ledger with one run, in a folder of its own.
-struct House(tempfile::TempDir);
+pub struct House(tempfile::TempDir);
 
 impl House {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let house = Self(tempfile::tempdir().unwrap());
         std::fs::write(house.0.path().join("flow.yaml"), FLOW).unwrap();
         house.run("a.db");
         house
     }
 
-    fn comity(&self, words: &[&str]) -> Output {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_comity-crash"));
         command.args(words).current_dir(self.0.path()).env("XDG_DATA_HOME", data_home());
-        command.output().unwrap()
+        command
+    }
+
+    pub fn comity(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
     }
 
     fn run(&self, database: &str) {
@@ -31,13 +40,13 @@ impl House {
         assert!(ended.status.success(), "{}", errors(&ended));
     }
 
-    fn key(&self) -> Verifier {
+    pub fn key(&self) -> Verifier {
         let ended = self.comity(&["checkpoint", "--public-key", "--db", "a.db"]);
         String::from_utf8(ended.stdout).unwrap().trim().parse().unwrap()
     }
 
     /// A copy of the database, which nobody has open.
-    fn copy(&self, name: &str) {
+    pub fn copy(&self, name: &str) {
         std::fs::copy(self.0.path().join("a.db"), self.0.path().join(name)).unwrap();
     }
 
@@ -47,7 +56,7 @@ impl House {
     }
 }
 
-fn errors(ended: &Output) -> String {
+pub fn errors(ended: &Output) -> String {
     String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 

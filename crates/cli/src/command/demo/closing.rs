@@ -43,7 +43,9 @@ pub async fn show(
         printer.out(&format!("{painted}{gap}{}\n", lines.join(&format!("\n{}", " ".repeat(LABEL)))));
     }
     printer.out(&next(context, &view));
-    Ok(session.exit(finished.status, &report))
+    let exit = session.exit(finished.status, &report);
+    crate::guarded::tell(printer, finished.guarded)?;
+    Ok(exit)
 }
 
 /// What there is to say, line by line.

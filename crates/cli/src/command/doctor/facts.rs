@@ -5,8 +5,9 @@ use crate::context::{self, Context};
 use crate::error::Error;
 use crate::exit::meaning;
 use crate::screen::Screen;
+use comity_api::GuardReport;
 use comity_core::Unwatched;
-use comity_runtime::{Address, SCHEMA, Signs, signs, system_world};
+use comity_runtime::{Address, Runtime, SCHEMA, Signs, signs, system_world};
 use rustix::fs::{Access, access, statvfs};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -40,12 +41,29 @@ pub struct Facts {
     pub color: bool,
     /// Whether a person can be asked.
     pub asks: bool,
+    /// Where the keys of databases are, as it is set up.
+    pub key_folder: String,
+    /// How many witnesses are set up, and whether there is a second place.
+    pub set_up: (usize, Option<String>),
     /// Names of the provider keys that are set.
     pub keys: Vec<&'static str>,
     /// The configuration files there are, and what is wrong with them; then variables that are wrong.
     pub config: Vec<(String, Option<String>)>,
     /// Programs, and whether they are there.
     pub programs: Vec<(&'static str, bool)>,
+}
+
+/// How what is recorded is protected outside of the database.
+#[derive(Debug, Default)]
+pub struct Protected {
+    /// When the newest checkpoint was made, in milliseconds since 1970.
+    pub newest: Option<u64>,
+    /// Whether there are runs that moved since.
+    pub due: bool,
+    /// How far each guard has come.
+    pub guards: Vec<GuardReport>,
+    /// What is wrong with a copy of a checkpoint.
+    pub fault: Option<String>,
 }
 
 /// What became of opening the database.
@@ -65,6 +83,8 @@ pub enum Database {
         interrupted: u64,
         /// Of these, waiting for a person.
         waiting: u64,
+        /// How what is recorded is protected.
+        protected: Protected,
     },
     /// It cannot be used.
     Refused {
@@ -102,12 +122,20 @@ pub fn gather(context: &Context) -> Facts {
         screen: printer.screen(),
         color: printer.has_color(),
         asks: !context.globals.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        key_folder: setting(context, "keys"),
+        set_up: (context.globals.witnesses.len(), context.globals.checkpoint_to.clone()),
         keys: crate::provider::keys(),
         config,
         programs: PROGRAMS.into_iter().map(|name| (name, is_installed(name))).collect(),
         path: shown(&path).into(),
         is_server: Address::from(path).is_server(),
     }
+}
+
+/// A setting as it counts.
+fn setting(context: &Context, key: &str) -> String {
+    let said = context.globals.said.iter().find(|said| said.key == key);
+    said.map(|said| said.value.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn database(context: &Context, path: &Path, near: &Path) -> Database {
@@ -120,9 +148,17 @@ fn database(context: &Context, path: &Path, near: &Path) -> Database {
         let with = |status: &str| runs.iter().filter(|run| run.status == status).count();
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (interrupted, waiting) = (number(with("interrupted")), number(with("waiting")));
-        Ok(Database::Open { schema: SCHEMA, runs: number(runs.len()), interrupted, waiting })
+        let protected = protected(&runtime).await?;
+        Ok(Database::Open { schema: SCHEMA, runs: number(runs.len()), interrupted, waiting, protected })
     });
     seen.unwrap_or_else(|error| Database::Refused { why: error.to_string(), hint: meaning(&error).hint })
+}
+
+async fn protected(runtime: &Runtime) -> Result<Protected, Error> {
+    let (guards, fault) = runtime.guard_reports().await?;
+    let newest = runtime.store().checkpoint(runtime.tenant(), None).await?.map(|row| row.at.millis());
+    let due = !runtime.store().due(runtime.tenant(), 1).await?.is_empty();
+    Ok(Protected { newest, due, guards, fault })
 }
 
 /// The folder of the database, or the nearest one around it that is there.

@@ -1,13 +1,21 @@
 use super::*;
 use crate::printer::Color;
 use crate::screen::Screen;
+use comity_api::GuardReport;
 use comity_runtime::Signs;
+use facts::Protected;
+
+/// A database that was opened, and what is in it.
+fn open(interrupted: u64, waiting: u64) -> Database {
+    let protected = Protected { newest: Some(1_794_999_990_000), ..Protected::default() };
+    Database::Open { schema: 1, runs: 3, interrupted, waiting, protected }
+}
 
 /// A machine on which nothing is wrong.
 fn fine() -> Facts {
     Facts {
         path: ".comity/comity.db".into(),
-        database: Database::Open { schema: 1, runs: 3, interrupted: 0, waiting: 0 },
+        database: open(0, 0),
         free: Some(12_340_000_000),
         is_server: false,
         signs: Signs::default(),
@@ -16,6 +24,8 @@ fn fine() -> Facts {
         screen: Screen { width: 80, unicode: true, terminal: true },
         color: false,
         asks: true,
+        key_folder: "~/keys".to_owned(),
+        set_up: (1, None),
         keys: Vec::new(),
         config: vec![("./comity.toml".to_owned(), None)],
         programs: vec![("awk", true), ("cat", true), ("wc", true)],
@@ -68,14 +78,43 @@ fn each_check_can_come_out_another_way() {
     assert_eq!(level("disk", |facts| facts.free = None), Level::Note);
     assert_eq!(level("disk", |facts| facts.free = Some(LITTLE - 1)), Level::Problem);
     assert_eq!(level("disk", |facts| facts.free = Some(LITTLE)), Level::Ok);
-    let runs = |interrupted, waiting| Database::Open { schema: 1, runs: 3, interrupted, waiting };
-    assert_eq!(level("runs", |facts| facts.database = runs(1, 0)), Level::Note);
-    assert_eq!(level("runs", |facts| facts.database = runs(0, 1)), Level::Note);
+    assert_eq!(level("runs", |facts| facts.database = open(1, 0)), Level::Note);
+    assert_eq!(level("runs", |facts| facts.database = open(0, 1)), Level::Note);
     assert_eq!(level("clock", |facts| facts.newest = Some(facts.now + BACK + 1)), Level::Problem);
     assert_eq!(level("clock", |facts| facts.newest = Some(facts.now + BACK)), Level::Ok);
     assert_eq!(level("processes", |facts| facts.signs.gone = 1), Level::Note);
     assert_eq!(level("processes", |facts| facts.signs.alive = 1), Level::Ok);
     assert_eq!(level("programs", |facts| facts.programs = vec![("awk", false)]), Level::Note);
+}
+
+/// The level of one check of a database that is protected like this.
+fn protected(check: &str, protected: Protected) -> Level {
+    level(check, |facts| {
+        facts.database = Database::Open { schema: 1, runs: 3, interrupted: 0, waiting: 0, protected };
+    })
+}
+
+#[test]
+fn a_checkpoint_may_be_old_and_a_guard_behind() {
+    let at = |before: u64, due| Protected {
+        newest: Some(1_795_000_000_000 - before),
+        due,
+        ..Protected::default()
+    };
+    assert_eq!(protected("checkpoint", at(99_000_000, false)), Level::Ok);
+    assert_eq!(protected("checkpoint", at(1_000, true)), Level::Ok);
+    assert_eq!(protected("checkpoint", at(601_000, true)), Level::Note);
+    assert_eq!(protected("checkpoint", Protected { due: true, ..Protected::default() }), Level::Note);
+    let guards = |has, why: Option<&str>| Protected {
+        guards: vec![GuardReport { has, of: 7, why: why.map(str::to_owned), ..GuardReport::default() }],
+        ..Protected::default()
+    };
+    assert_eq!(protected("guards", guards(Some(7), None)), Level::Ok);
+    assert_eq!(protected("guards", guards(Some(6), None)), Level::Note);
+    assert_eq!(protected("guards", guards(Some(7), Some("gone"))), Level::Note);
+    let fault = Protected { fault: Some("another".to_owned()), ..Protected::default() };
+    assert_eq!(protected("guards", fault), Level::Problem);
+    assert_eq!(level("guards", |facts| facts.set_up = (0, None)), Level::Note);
 }
 
 #[test]

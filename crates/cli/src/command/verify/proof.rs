@@ -9,7 +9,9 @@ use crate::printer::{Format, Printer, Stream, Tone, one_line};
 use crate::summary::count;
 use comity_api::ProofReport;
 use comity_runtime::Verifier;
-use comity_runtime::log::{Checked, check_file, is_proof_of_something, known_key, log_of, remember_key};
+use comity_runtime::log::{
+    Checked, check_file, is_proof_of_something, known_key, log_of, other_key, remember_key,
+};
 
 /// The most bytes of a checkpoint that are read.
 const LIMIT: u64 = 64 << 10;
@@ -25,6 +27,12 @@ pub fn verify(context: &Context, text: &str, args: &Verify) -> Result<Exit, Erro
     let log = log_of(text).unwrap_or_default();
     let key = context.block_on(key(context, &log, args.key.as_ref()))?;
     let checked = check_file(text.as_bytes(), &key, &args.witness, kept.as_ref().map(String::as_bytes));
+    if checked.is_ok() && args.key.is_some() {
+        // Somebody named it, and it fits: the next file of this log can do without.
+        context.block_on(async {
+            Ok(remember_key(&key, context.globals.keys.as_deref(), &context.entropy()).await?)
+        })?;
+    }
     let printer = &context.printer;
     let report = report(&log, &key, &checked);
     match printer.format() {
@@ -43,11 +51,13 @@ pub fn verify(context: &Context, text: &str, args: &Verify) -> Result<Exit, Erro
 
 async fn key(context: &Context, log: &str, named: Option<&Verifier>) -> Result<Verifier, Error> {
     let (folder, entropy) = (context.globals.keys.as_deref(), context.entropy());
-    if let Some(key) = named {
-        remember_key(key, folder, &entropy).await?;
-        return Ok(key.clone());
-    }
     let known = known_key(log, folder, &entropy).await?;
+    if let Some(key) = named {
+        return match known {
+            Some(known) if known.key() != key.key() => Err(other_key(&known, key).into()),
+            _ => Ok(key.clone()),
+        };
+    }
     known.ok_or_else(|| Error::UnknownLog(log.to_owned()))
 }
 
