@@ -55,6 +55,12 @@ impl Runtime {
         wanted: &Archived,
         mut told: impl FnMut(Progress),
     ) -> Result<ArchiveReport, Error> {
+        // What is kept is kept with a checkpoint that covers it. Where none can be made, an older one will do.
+        if let Err(error) = self.anchor().await
+            && self.store().checkpoint(self.tenant(), None).await?.is_none()
+        {
+            return Err(error);
+        }
         let runs = self.wanted(wanted).await?;
         let mut report = ArchiveReport { place: place.name().to_owned(), ..ArchiveReport::default() };
         let shelf = Shelf::of(self.store().id().await?, self.tenant());
@@ -66,7 +72,9 @@ impl Runtime {
             told(Progress { done: report.runs, of: runs.len() as u64 });
         }
         drop(copies);
-        self.keep_log(place, &shelf, &mut report).await?;
+        if report.runs > 0 {
+            self.keep_log(place, &shelf, &mut report).await?;
+        }
         Ok(report)
     }
 

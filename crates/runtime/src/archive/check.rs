@@ -10,7 +10,7 @@ use comity_archive::{Key, Place};
 use comity_core::{Digest, RunId};
 use comity_ledger::log::leaf::entry_leaf;
 use comity_ledger::log::merkle::Frontier;
-use comity_ledger::log::note::Verifier;
+use comity_ledger::log::note::{Kind, Verifier};
 use log::Leaves;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,8 @@ const STRANGE: usize = 20;
 
 /// Why the check ends early.
 enum Stop {
+    /// What is missing has no name.
+    Nothing(String),
     Fault(Key, String),
     Error(Error),
 }
@@ -64,6 +66,9 @@ pub async fn check_archive(
         Err(Stop::Fault(key, what)) => {
             (check.report.bad, check.report.fault) = (Some(key.to_string()), Some(what));
         }
+        Err(Stop::Nothing(what)) => {
+            (check.report.bad, check.report.fault) = (Some(place.name().to_owned()), Some(what));
+        }
         Err(Stop::Error(error)) => return Err(error),
     }
     Ok(check.report)
@@ -71,6 +76,9 @@ pub async fn check_archive(
 
 impl Check<'_> {
     async fn walk(&mut self, told: &mut impl FnMut(&ArchiveCheck)) -> Result<(), Stop> {
+        if !self.place.is_there().await? {
+            return Err(Stop::Nothing("there is no such place".to_owned()));
+        }
         let mut shelves: BTreeMap<Shelf, Kept> = BTreeMap::new();
         for (key, _) in self.place.list(None).await? {
             match Shelf::read(&key) {
@@ -84,7 +92,11 @@ impl Check<'_> {
                 None => {}
             }
         }
+        if shelves.is_empty() {
+            return Err(Stop::Nothing("nothing of any ledger is in it".to_owned()));
+        }
         for (shelf, kept) in shelves {
+            whole(&shelf, &kept)?;
             let leaves = self.log(&shelf, &kept.log).await?;
             for (run, sizes) in kept.runs {
                 self.run(&shelf, run, &sizes, &leaves).await?;
@@ -102,11 +114,11 @@ impl Check<'_> {
         sizes: &BTreeMap<u64, Key>,
         leaves: &Leaves,
     ) -> Result<(), Stop> {
-        let mut before: Option<(u64, String)> = None;
+        let (mut before, own): (Option<(u64, String)>, _) = (None, of_this_log(shelf, self.known));
         for (size, key) in sizes {
             let fault = |what: String| Stop::Fault(key.clone(), what);
             let bytes = self.place.read(key).await?.ok_or_else(|| fault("it is gone".to_owned()))?;
-            let (found, export) = check_export(&bytes, self.known);
+            let (found, export) = check_export(&bytes, &own);
             let Some(export) = export.filter(|_| found.valid) else {
                 let place = found.bad_seq.map(|seq| format!("entry {seq}: ")).unwrap_or_default();
                 return Err(fault(format!("{place}{}", found.fault.unwrap_or_default())));
@@ -129,6 +141,33 @@ impl Check<'_> {
         self.report.runs += 1;
         Ok(())
     }
+}
+
+/// Whatever was kept was kept with the log that covers it, and a log with a run that it is about.
+fn whole(shelf: &Shelf, kept: &Kept) -> Result<(), Stop> {
+    let missing = |part: &str, why: &str| {
+        let key = format!("{}/{}/{part}", shelf.store, shelf.tenant).parse::<Key>();
+        Err(match key {
+            Ok(key) => Stop::Fault(key, why.to_owned()),
+            Err(_) => Stop::Nothing(why.to_owned()),
+        })
+    };
+    if kept.runs.is_empty() {
+        return missing("runs", "the log is there, and no run that it is about");
+    }
+    if !kept.log.iter().any(|part| part.starts_with("checkpoints/")) {
+        return missing(
+            "log/checkpoints",
+            "no checkpoint is there: it was taken away, or the first upload was cut off before it",
+        );
+    }
+    Ok(())
+}
+
+/// The keys that may have signed a shelf's log, of those that are known: each has the log's own name.
+fn of_this_log(shelf: &Shelf, known: &[Verifier]) -> Vec<Verifier> {
+    let origin = shelf.origin();
+    known.iter().filter(|key| key.name() == origin && key.kind() == Kind::Ed25519).cloned().collect()
 }
 
 fn hash_at(export: &Export, seq: u64) -> Option<&String> {

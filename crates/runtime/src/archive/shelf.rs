@@ -38,6 +38,11 @@ impl Shelf {
         format!("{}/{}/log/{part}", self.store, self.tenant).parse()
     }
 
+    /// The name of its log, which is also that of the key that signs it.
+    pub fn origin(&self) -> String {
+        format!("comity/{}/{}", self.store, self.tenant)
+    }
+
     /// Whose an object is, and what it is; `None` if its name is not one that is given here.
     pub fn read(key: &Key) -> Option<(Self, Object)> {
         let mut parts = key.as_str().splitn(4, '/');

@@ -106,9 +106,77 @@ fn a_place_that_writes_over_objects_gets_nothing() {
     let port = proxy(Arc::clone(&server), Deed::Strip);
     let refused = desk.comity(&KEEP, port, 1).unwrap_err();
     assert!(refused.contains("CM0266"), "{refused}");
-    assert_eq!(desk.comity(&CHECK, server.port(), 0).unwrap()["runs"], 0);
+    assert!(desk.comity(&CHECK, server.port(), 9).unwrap()["fault"].as_str().unwrap().contains("nothing of"));
     let strict = Server::strict();
     assert!(desk.comity(&KEEP, strict.port(), 4).unwrap_err().contains("CM0263"));
     let other = ["archive", "--closed", "--to", "s3://papers"];
     assert!(desk.comity(&other, server.port(), 1).unwrap_err().contains("CM0264"));
+}
+
+#[test]
+fn what_was_taken_away_or_emptied_is_missed_in_a_folder() {
+    let desk = Desk::with_runs(2);
+    let check = |code| desk.comity(&["archive", "--check", "--to", "copy"], 0, code);
+    assert!(check(9).unwrap()["fault"].as_str().unwrap().contains("no such place"));
+    desk.comity(&["archive", "--closed", "--to", "copy"], 0, 0).unwrap();
+    check(0).unwrap();
+    let copy = desk.0.path().join("copy");
+    let shelf = copy.read_dir().unwrap().next().unwrap().unwrap().path().join("local");
+    for (part, fault) in [
+        ("runs", "no run that it is about"),
+        ("log/checkpoints", "no checkpoint is there"),
+        ("log", "no checkpoint is there"),
+    ] {
+        let aside = desk.0.path().join("aside");
+        std::fs::rename(shelf.join(part), &aside).unwrap();
+        let found = check(9).unwrap();
+        assert!(found["fault"].as_str().unwrap().contains(fault), "{part}: {found}");
+        assert!(found["bad"].as_str().unwrap().contains("/local/"), "{part}: {found}");
+        std::fs::create_dir(shelf.join(part)).unwrap();
+        assert!(check(9).unwrap()["fault"].as_str().unwrap().contains(fault), "emptied: {part}");
+        std::fs::remove_dir(shelf.join(part)).unwrap();
+        std::fs::rename(&aside, shelf.join(part)).unwrap();
+        check(0).unwrap();
+    }
+    std::fs::remove_dir_all(copy).unwrap();
+    std::fs::create_dir(desk.0.path().join("copy")).unwrap();
+    assert!(check(9).unwrap()["fault"].as_str().unwrap().contains("nothing of any ledger"));
+}
+
+#[test]
+fn what_was_taken_away_is_missed_in_a_bucket() {
+    let (server, desk) = (Server::start(), Desk::with_runs(1));
+    desk.comity(&KEEP, server.port(), 0).unwrap();
+    desk.comity(&CHECK, server.port(), 0).unwrap();
+    desk.comity(&["archive", "--closed", "--to", "copy"], 0, 0).unwrap();
+    let copy = desk.0.path().join("copy");
+    let shelf = copy.read_dir().unwrap().next().unwrap().unwrap().path().join("local");
+    let below = shelf.strip_prefix(&copy).unwrap().display().to_string();
+    let run = shelf.join("runs").read_dir().unwrap().next().unwrap().unwrap().path();
+    let entries = run.read_dir().unwrap().next().unwrap().unwrap().file_name();
+    let run = format!("runs/{}/{}", run.file_name().unwrap().display(), entries.display());
+    for (part, fault) in [("log/checkpoints/1", "no checkpoint"), (run.as_str(), "no run that it is about")] {
+        let object = format!("/books/ledger/{below}/{part}");
+        server.delete(&object);
+        let found = desk.comity(&CHECK, server.port(), 9).unwrap();
+        assert!(found["fault"].as_str().unwrap().contains(fault), "{part}: {found}");
+        server.put(&object, &std::fs::read(shelf.join(part)).unwrap());
+        desk.comity(&CHECK, server.port(), 0).unwrap();
+    }
+    let empty = ["archive", "--check", "--to", "s3://books/other"];
+    assert!(desk.comity(&empty, server.port(), 9).unwrap()["fault"].as_str().unwrap().contains("nothing of"));
+}
+
+#[test]
+fn only_the_log_s_own_key_speaks_for_it() {
+    let (desk, other) = (Desk::with_runs(1), Desk::with_runs(1));
+    desk.comity(&["archive", "--closed", "--to", "copy"], 0, 0).unwrap();
+    let key = |desk: &Desk| {
+        let told = desk.comity(&["checkpoint"], 0, 0).unwrap();
+        told["key"].as_str().unwrap().to_owned()
+    };
+    let check = |key: &str, code| desk.comity(&["archive", "--check", "--to", "copy", "--key", key], 0, code);
+    assert_eq!(check(&key(&desk), 0).unwrap()["signed"], true);
+    let found = check(&key(&other), 9).unwrap();
+    assert!(found["fault"].as_str().unwrap().contains("none of the keys that were named"), "{found}");
 }

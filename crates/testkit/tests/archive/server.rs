@@ -60,9 +60,18 @@ impl Server {
 
     /// Writes an object, over whatever is there.
     pub fn put(&self, path: &str, body: &[u8]) {
+        self.ask("PUT", path, body);
+    }
+
+    /// Takes an object away.
+    pub fn delete(&self, path: &str) {
+        self.ask("DELETE", path, b"");
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &[u8]) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!(
-            "PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20251120/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20251120/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n",
             body.len()
         );
@@ -70,7 +79,7 @@ impl Server {
         stream.write_all(body).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
     }
 }
 

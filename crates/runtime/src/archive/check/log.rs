@@ -1,6 +1,6 @@
 //! Recomputes a log from its leaves: every tile, and the root of every checkpoint.
 
-use super::{Check, Shelf, Stop};
+use super::{Check, Shelf, Stop, of_this_log};
 use comity_archive::Key;
 use comity_archive::tiles::{self, Tile};
 use comity_core::{Digest, RunId};
@@ -46,11 +46,15 @@ impl Check<'_> {
         let note = Note::parse(bytes).map_err(|bad| bad.to_string())?;
         let text = note.text().to_owned();
         if !self.known.is_empty() {
-            note.verify(self.known).map_err(|bad| bad.to_string())?;
+            // Another key may sign as well; what counts is that of this very log.
+            let own = of_this_log(shelf, self.known);
+            if own.is_empty() {
+                return Err(format!("none of the keys that were named is that of `{}`", shelf.origin()));
+            }
+            note.verify(&own).map_err(|bad| bad.to_string())?;
         }
         let checkpoint = Checkpoint::parse(&text)?;
-        let origin = format!("comity/{}/{}", shelf.store, shelf.tenant);
-        if checkpoint.origin != origin {
+        if checkpoint.origin != shelf.origin() {
             return Err(format!("it is of another log: `{}`", checkpoint.origin));
         }
         if part != format!("checkpoints/{}", checkpoint.head.size) {
