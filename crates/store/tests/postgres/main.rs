@@ -9,6 +9,7 @@ mod reach;
 #[path = "../../../testkit/src/postgres.rs"]
 mod server;
 mod several;
+mod slices;
 mod tenants;
 mod tls;
 mod upgrade;
