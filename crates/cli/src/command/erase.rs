@@ -3,6 +3,7 @@
 use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::guarded;
 use crate::printer::{Format, Stream, Tone};
 use crate::summary::count;
 use clap::Args;
@@ -62,11 +63,13 @@ pub fn anonymize(context: &Context, args: &Anonymize) -> Result<Exit, Error> {
 
 /// Erases what is meant, and shows the receipt.
 pub fn perform(context: &Context, aim: &Aim, mode: Mode) -> Result<Exit, Error> {
-    let receipt = context.block_on(async {
+    let (receipt, guarded) = context.block_on(async {
         let runtime = context.open(Database::Existing)?.runtime;
-        Ok(runtime.erase(aim, mode).await?)
+        let receipt = runtime.erase(aim, mode).await?;
+        Ok((receipt, runtime.guard().await))
     })?;
     tell(context, &receipt);
+    guarded::tell(&context.printer, guarded)?;
     Ok(Exit::Done)
 }
 

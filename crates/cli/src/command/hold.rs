@@ -3,6 +3,7 @@
 use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::guarded;
 use crate::printer::{Format, Stream, Tone};
 use clap::{Args, Subcommand};
 use comity_core::RunId;
@@ -82,9 +83,10 @@ pub fn perform(context: &Context, args: &Hold) -> Result<Exit, Error> {
                 (None, Some(name)) => Held::Subject(name.clone()),
                 (None, None) => Held::Tenant,
             };
-            let number = context.block_on(async {
+            let (number, guarded) = context.block_on(async {
                 let runtime = context.open(Database::Existing)?.runtime;
-                Ok(runtime.place_hold(held, &place.why).await?)
+                let number = runtime.place_hold(held, &place.why).await?;
+                Ok((number, runtime.guard().await))
             })?;
             let found = all(context)?.into_iter().find(|hold| hold.number == number);
             if text {
@@ -92,17 +94,20 @@ pub fn perform(context: &Context, args: &Hold) -> Result<Exit, Error> {
             } else {
                 found.into_iter().for_each(|hold| printer.json(&told(hold)));
             }
+            guarded::tell(printer, guarded)?;
         }
         What::Lift(lift) => {
-            let hold = context.block_on(async {
+            let (hold, guarded) = context.block_on(async {
                 let runtime = context.open(Database::Existing)?.runtime;
-                Ok(runtime.lift_hold(lift.number).await?)
+                let hold = runtime.lift_hold(lift.number).await?;
+                Ok((hold, runtime.guard().await))
             })?;
             if text {
                 printer.out(&format!("{} {hold}\n", paint("lifted")));
             } else {
                 printer.json(&told(hold));
             }
+            guarded::tell(printer, guarded)?;
         }
         What::List => {
             let holds = all(context)?;

@@ -211,3 +211,23 @@ fn settings_say_where_they_come_from_and_what_is_wrong_with_them() {
     let ended = house.comity(&["runs", "--db", "a.db"]);
     assert!(errors(&ended).contains("[CM0323]"), "{}", errors(&ended));
 }
+
+/// What is decided about the ledger as a whole is under a checkpoint when the command that decided it ends.
+#[test]
+fn the_book_is_under_a_checkpoint_and_witnessed_at_once() {
+    let (house, state) = (House::new(), State::new());
+    let service = state.start(&house.key(), None);
+    house.witnessed_by(&service, "");
+    for words in [
+        &["hold", "place", "--tenant", "--why", "a case"][..],
+        &["hold", "lift", "1"],
+        &["ledger", "retention", "--days", "30"],
+        &["erase", "--tenant"],
+    ] {
+        let ended = house.comity(words);
+        assert!(ended.status.success(), "{words:?}: {}", errors(&ended));
+        let verified = house.json(&["verify"]);
+        assert_eq!((&verified["valid"], &verified["unprotected"]), (&true.into(), &0.into()), "{words:?}");
+        assert_eq!(verified["guards"][0]["has"], verified["guards"][0]["of"], "{words:?}: {verified}");
+    }
+}

@@ -4,10 +4,12 @@ use crate::command::erase;
 use crate::context::{Context, Database};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::guarded;
 use crate::printer::Format;
 use crate::summary::count;
 use clap::Args;
 use comity_core::RunId;
+use comity_runtime::Guarded;
 use comity_runtime::book::{Aim, Mode};
 use serde::Serialize;
 
@@ -39,12 +41,14 @@ struct Told {
 
 /// Shows or sets for how long texts are kept.
 pub fn retention(context: &Context, args: &Retention) -> Result<Exit, Error> {
-    let days = context.block_on(async {
+    let (days, guarded) = context.block_on(async {
         let runtime = context.open(Database::Existing)?.runtime;
+        let mut guarded = Guarded::default();
         if args.forever || args.days.is_some() {
             runtime.set_retention(args.days).await?;
+            guarded = runtime.guard().await;
         }
-        Ok(runtime.book_state().await?.retention_days)
+        Ok((runtime.book_state().await?.retention_days, guarded))
     })?;
     let printer = &context.printer;
     match (printer.format(), days) {
@@ -55,6 +59,7 @@ pub fn retention(context: &Context, args: &Retention) -> Result<Exit, Error> {
         }
         (_, days) => printer.json(&serde_json::json!({"retention_days": days})),
     }
+    guarded::tell(printer, guarded)?;
     Ok(Exit::Done)
 }
 
