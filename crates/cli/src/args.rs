@@ -12,6 +12,7 @@ use crate::command::{
 use crate::config::{Interval, witness};
 use crate::exit::Exit;
 use crate::printer::{Color, Format, Printer};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use comity_core::{ApprovalId, RunId};
 use comity_runtime::Verifier;
@@ -176,7 +177,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE", conflicts_with = "task")]
     pub task_file: Option<PathBuf>,
     /// Whom the run's texts are about: `comity erase --subject` finds them by this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub subject: Option<String>,
     /// End with 0 instead of 8 when the run waits for a person
     #[arg(long)]

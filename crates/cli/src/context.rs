@@ -74,6 +74,13 @@ impl Context {
         Ok(Opened { runtime, clock })
     }
 
+    /// Says which texts could not be read, and why. What was erased says so itself.
+    pub fn tell_unread(&self, runtime: &Runtime) {
+        for why in runtime.unread() {
+            self.printer.note(&format!("some texts could not be read, and show as [no key]: {why}\n"));
+        }
+    }
+
     /// Where the keys are that texts are under.
     pub fn keys(&self) -> KeyPlace {
         self.globals.keys.clone().map_or(KeyPlace::Person, KeyPlace::Folder)

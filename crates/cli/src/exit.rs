@@ -402,6 +402,13 @@ fn of_keys(error: &KeyFault) -> Meaning {
             "CM0301",
             "name the folder that this database's keys are in with `--keys DIR`, or set COMITY_TENANT_KEY",
         ),
+        // What was destroyed reads as erased; whoever cannot go on without it is told the same.
+        KeyFault::Destroyed { .. } => means(Exit::Failed, "CM0304", ERASED),
+        KeyFault::Other { .. } => means(
+            Exit::Auth,
+            "CM0319",
+            "name the folder that this database's keys are in with `--keys DIR`, or set COMITY_TENANT_KEY",
+        ),
         KeyFault::Damaged { .. } => means(Exit::LedgerBroken, "CM0302", BROKEN),
         KeyFault::NoNext { .. } => {
             means(Exit::Usage, "CM0303", "provide the next key, and give the command again")

@@ -10,8 +10,8 @@ pub use erase::{Aim, Found, Mode, Receipt};
 
 use crate::error::Error;
 use crate::gate::{Gate, entry};
-use comity_core::{Amounts, BoxFuture, Principal, RunId, Tenant};
-use comity_ledger::{Entry, EntryKind, Pen, Record, RunStatus, Slot, account, bare, book, seal};
+use comity_core::{Amounts, BoxFuture, Principal, RunId, SubjectId, Tenant};
+use comity_ledger::{Entry, EntryKind, Pen, Record, RunStatus, Slot, account, bare, book, seal, seal_beside};
 use comity_store::{Commit, CommitError, Expect, Fence, Op, Refused, RunCell};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -116,46 +116,48 @@ impl Book {
 
     /// Places a legal hold. Returns its number.
     pub async fn place(&self, held: Held, why: &str, alive: &dyn Alive) -> Result<u64, Error> {
-        let read = self.free(alive).await?;
+        let (read, _) = self.free(alive).await?;
         if let Held::Run(run) = held {
             self.gate.store().run(&self.tenant, run).await?.ok_or(Error::NoRun(run))?;
         }
         let placed = Placed { held, why: why.to_owned() };
-        self.write(&read, EntryKind::HoldPlaced, &placed).await
+        self.write(&read, EntryKind::HoldPlaced, &placed, None).await
     }
 
     /// Lifts a legal hold.
     pub async fn lift(&self, number: u64, alive: &dyn Alive) -> Result<Hold, Error> {
-        let mut read = self.free(alive).await?;
+        let (mut read, _) = self.free(alive).await?;
         let hold = read.state.holds.remove(&number).ok_or(Error::NoHold(number))?;
-        self.write(&read, EntryKind::HoldLifted, &Lifted { hold: number }).await?;
+        self.write(&read, EntryKind::HoldLifted, &Lifted { hold: number }, None).await?;
         Ok(hold)
     }
 
     /// Sets for how many days texts of runs that have ended are kept; for ever without a number.
     pub async fn set_retention(&self, days: Option<u32>, alive: &dyn Alive) -> Result<(), Error> {
-        let read = self.free(alive).await?;
-        self.write(&read, EntryKind::RetentionSet, &Retention { days }).await.map(drop)
+        let (read, _) = self.free(alive).await?;
+        self.write(&read, EntryKind::RetentionSet, &Retention { days }, None).await.map(drop)
     }
 
-    /// The book, read, when nobody is erasing; it is opened if there is none.
-    async fn free(&self, alive: &dyn Alive) -> Result<Read, Error> {
+    /// The book, read, when nobody is erasing; it is opened if there is none. With the receipt of what was left
+    /// undone by others and had to be finished first.
+    async fn free(&self, alive: &dyn Alive) -> Result<(Read, Option<Receipt>), Error> {
         let read = self.open().await?;
         match &read.state.open {
-            None => Ok(read),
+            None => Ok((read, None)),
             Some(_) if alive.lives(&read.cell.owner).await && *read.cell.owner != *self.owner => {
                 Err(Error::Erasing { owner: read.cell.owner.to_string() })
             }
             // Whoever began it is gone: it is finished first.
             Some(_) => {
-                self.finish(read).await?;
-                Ok(self.open().await?)
+                let finished = self.finish(read).await?;
+                Ok((self.open().await?, Some(finished)))
             }
         }
     }
 
     /// The book as it is, made if it is not there.
     pub(crate) async fn open(&self) -> Result<Read, Error> {
+        self.gate.vault().check_keys(&self.tenant).await?;
         if let Some(read) = self.look().await? {
             return Ok(read);
         }
@@ -192,7 +194,8 @@ impl Book {
     async fn look(&self) -> Result<Option<Read>, Error> {
         let vault = self.gate.vault();
         let Some(cell) = vault.store().run(&self.tenant, self.id).await? else { return Ok(None) };
-        let pen = vault.open(&cell).await?.pen().ok_or(Error::Erased(self.id))?;
+        let keys = vault.open(&cell).await?;
+        let pen = keys.pen_or_fault().map_err(comity_ledger::Error::from)?.ok_or(Error::Erased(self.id))?;
         let mut state = State::default();
         let mut next = 0;
         loop {
@@ -210,14 +213,29 @@ impl Book {
         read: &Read,
         kind: EntryKind,
         text: &T,
+        taken: Option<&[SubjectId]>,
     ) -> Result<u64, Error> {
         let status = if kind == EntryKind::Erasing { RunStatus::Running } else { RunStatus::Interrupted };
         let mut entry = self.entry(kind);
         entry.status = Some(status);
         let text = serde_json::to_vec(text).unwrap_or_default();
+        let append = match taken {
+            None => self.append(entry, &[(Slot::Act, &text)], &read.pen),
+            Some(taken) => {
+                let taken = serde_json::to_vec(taken).unwrap_or_default();
+                let entropy = &*self.gate.inner.world.entropy;
+                Op::Append(seal_beside(
+                    entry,
+                    &[(Slot::Act, &text)],
+                    (book::TAKEN, &taken),
+                    &read.pen,
+                    entropy,
+                ))
+            }
+        };
         let ops = vec![
             Op::TakeOver { from: read.cell.epoch, owner: Arc::clone(&self.owner) },
-            self.append(entry, &[(Slot::Act, &text)], &read.pen),
+            append,
             Op::SetStatus(status as u8),
         ];
         let receipt = self.gate.store().queue(self.commit(Fence::Anyone, ops)).await;
@@ -276,7 +294,10 @@ impl State {
             }
             EntryKind::HoldLifted => drop(self.holds.remove(&read::<Lifted>(record)?.hold)),
             EntryKind::RetentionSet => self.retention_days = read::<Retention>(record)?.days,
-            EntryKind::Erasing => self.open = Some((record.seq, read(record)?)),
+            EntryKind::Erasing => {
+                let plan: erase::Plan = read(record)?;
+                self.open = Some((record.seq, plan.taking(taken(record)?)));
+            }
             EntryKind::Erased | EntryKind::Anonymized | EntryKind::Collected => self.open = None,
             _ => {}
         }
@@ -291,6 +312,13 @@ impl State {
             Held::Tenant => true,
         })
     }
+}
+
+/// The keys that the entry which begins an erasure names.
+fn taken(record: &Record) -> Result<Vec<SubjectId>, Error> {
+    let bad = |why: String| comity_ledger::Error::BadEntry { seq: record.seq, why };
+    let text = record.text(book::TAKEN)?.ok_or_else(|| bad("it does not say which keys go".to_owned()))?;
+    Ok(serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?)
 }
 
 /// What an entry of the book says in its text.

@@ -77,6 +77,7 @@ impl Gate {
         entry.origin = origin;
         entry.status = Some(RunStatus::Running);
         let texts = [(Slot::Source, &source[..]), (Slot::Policy, &policy.to_json()), (Slot::Setup, &setup)];
+        self.inner.vault.check_keys(&tenant).await?;
         let fresh = self.inner.vault.make(&tenant, id, about.as_deref(), &*world.entropy).await?;
         let mut ops = vec![
             Op::OpenRun { namespace: namespace.clone(), owner },
@@ -127,6 +128,7 @@ impl Gate {
         let store = self.inner.store();
         let principal = Principal { namespace: cell.namespace.clone(), ..principal.clone() };
         let now = self.inner.world.clock.now();
+        self.inner.vault.check_keys(&cell.tenant).await?;
         let fresh = self.for_writing(id, cell).await?;
         let mut entry = entry(EntryKind::Resumed, id, &principal, now);
         entry.status = Some(RunStatus::Running);

@@ -11,8 +11,10 @@ pub use tenant::TenantKey;
 
 pub use comity_store::KeyId;
 
-use comity_core::{BoxFuture, Tenant};
+use comity_core::{BoxFuture, SubjectId, Tenant};
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Thirty-two bytes that are overwritten when they are dropped, and never printed.
@@ -47,8 +49,16 @@ impl fmt::Debug for Secret {
 /// Why a key did not do what was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
-    /// It is not there: destroyed, or never brought here.
-    #[error("tenant key {id} of `{tenant}` is not here: it was destroyed, or is kept elsewhere")]
+    /// It was here, and an erasure destroyed it.
+    #[error("tenant key {id} of `{tenant}` was destroyed by an erasure")]
+    Destroyed {
+        /// Whose.
+        tenant: Tenant,
+        /// Which.
+        id: KeyId,
+    },
+    /// It is not here, and was not destroyed here.
+    #[error("tenant key {id} of `{tenant}` is not here: it is kept elsewhere, or was lost")]
     Gone {
         /// Whose.
         tenant: Tenant,
@@ -74,6 +84,14 @@ pub enum KeyFault {
     /// The database that the keys belong to cannot be read.
     #[error(transparent)]
     Store(#[from] comity_store::Error),
+    /// The keys here are not those that the database was written with.
+    #[error("the database was written with {known}, and {here}")]
+    Other {
+        /// What the database names.
+        known: String,
+        /// What is here.
+        here: String,
+    },
     /// A next key is needed, and whoever keeps the keys has to provide it.
     #[error("there is no next tenant key of `{tenant}`: {how}")]
     NoNext {
@@ -93,6 +111,36 @@ pub enum Destroyed {
     ByOwner,
 }
 
+/// Which keys of a store are here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtHand {
+    /// The key that signs.
+    pub signing: bool,
+    /// Any tenant key.
+    pub tenants: bool,
+}
+
+impl AtHand {
+    /// Whether there is any key at all.
+    pub fn any(self) -> bool {
+        self.signing || self.tenants
+    }
+}
+
+/// A key that outlived an erasure, wrapped by the tenant key that came then: copies of the store from before have it
+/// wrapped by one that was destroyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survivor {
+    /// Which.
+    pub id: SubjectId,
+    /// What it is bound to: the context it is wrapped with.
+    pub bound: [u8; 32],
+    /// The tenant key that wraps it.
+    pub by: KeyId,
+    /// The wrapped key.
+    pub wrapped: Vec<u8>,
+}
+
 /// What asking for keys gives.
 pub type KeyFuture<'a, T> = BoxFuture<'a, Result<T, KeyFault>>;
 
@@ -104,8 +152,12 @@ pub type KeyFuture<'a, T> = BoxFuture<'a, Result<T, KeyFault>>;
 /// - Two processes that ask for the first key, or the next one, at the same time get the same one.
 /// - A key that was returned is on stable storage. A key that was destroyed is overwritten where that can
 ///   be done, unlinked, and gone from stable storage before `destroy` returns; destroying it again succeeds.
+/// - It knows which keys were destroyed: asked for one of them, it says [`KeyFault::Destroyed`], for ever.
 /// - What changes from outside (another process made the next key) is seen by the next call.
 pub trait Keys: Send + Sync {
+    /// Which keys of this store are here. Makes nothing.
+    fn at_hand(&self) -> KeyFuture<'_, AtHand>;
+
     /// The key that is wrapped under from now on. Makes the tenant's first.
     fn current<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, KeyId>;
 
@@ -136,6 +188,12 @@ pub trait Keys: Send + Sync {
         context: &'a [u8],
         wrapped: &'a [u8],
     ) -> KeyFuture<'a, Secret>;
+
+    /// The survivors of the last erasure.
+    fn survivors<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Arc<HashMap<SubjectId, Survivor>>>;
+
+    /// Keeps these survivors in place of those that were kept before.
+    fn keep_survivors<'a>(&'a self, tenant: &'a Tenant, survivors: Vec<Survivor>) -> KeyFuture<'a, ()>;
 
     /// The seed of the store's Ed25519 signing key. Makes it at first use.
     fn signing_seed(&self) -> KeyFuture<'_, Secret>;

@@ -25,6 +25,6 @@ pub use entry::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, Verdict
 pub use error::Error;
 pub use payload::Slot;
 pub use record::{Record, read, read_one, read_one_with, read_page, read_page_with};
-pub use seal::{bare, seal};
-pub use vault::{ERASED, Pen, RunKeys, Vault};
-pub use verify::{Fault, LogReport, Report, held_against, verify};
+pub use seal::{bare, seal, seal_beside};
+pub use vault::{ERASED, Pen, RunKeys, UNREADABLE, Vault, is_closed};
+pub use verify::{Fault, LogReport, Report, held_against, verify, verify_with};

@@ -104,7 +104,8 @@ impl Commitments {
     }
 }
 
-/// `SHA-256("comity/payload/v1\n" ‖ salt ‖ codec ‖ encoded text)`: of texts from before there was a vault.
+/// `SHA-256("comity/payload/v1\n" ‖ salt ‖ codec ‖ encoded text)`: of texts in the clear, which are those from before there was a
+/// vault, and the keys that an erasure names.
 ///
 /// The salt keeps short texts from being guessed from their digests; the codec and the encoded bytes are
 /// what is stored, so that every stored byte is covered.
@@ -123,6 +124,15 @@ pub fn encode(slot: Slot, text: &[u8], pen: &Pen, entropy: &dyn Entropy) -> (Pay
     let digest = cipher::commitment(&salt, codec, place.subject, &body);
     let subject = Some(place.subject);
     (Payload { slot: slot as u8, codec, subject, salt, body: body.into() }, digest)
+}
+
+/// Encodes and salts a text for storage, in the clear.
+pub fn clear(slot: Slot, text: &[u8], entropy: &dyn Entropy) -> (Payload, Digest) {
+    let mut salt = [0u8; 32];
+    entropy.fill(&mut salt);
+    let (codec, body) = compress(text);
+    let digest = commitment(&salt, codec, &body);
+    (Payload { slot: slot as u8, codec, subject: None, salt, body: body.into() }, digest)
 }
 
 fn compress(text: &[u8]) -> (u8, Vec<u8>) {

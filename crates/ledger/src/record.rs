@@ -3,8 +3,8 @@
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::payload::{self, Slot};
-use crate::vault::{ERASED, RunKeys, Vault};
-use comity_core::Digest;
+use crate::vault::{ERASED, RunKeys, UNREADABLE, Vault};
+use comity_core::{Digest, SubjectId};
 use comity_store::{EntryRow, PayloadRow, RunCell, Store};
 use serde_json::Value;
 
@@ -54,24 +54,31 @@ impl Record {
         let bad = |why| Error::BadPayload { seq, slot: name, why };
         let row = self.texts.iter().find(|row| row.slot == slot as u8).ok_or_else(|| bad("it is missing"))?;
         payload::check(row, committed).map_err(bad)?;
+        let subject = row.subject.as_deref().and_then(SubjectId::from_slice);
+        if let Some(why) = subject.and_then(|subject| self.keys.lost(subject)) {
+            return Err(why.clone().into());
+        }
         let text = payload::decode(row.clone(), &self.keys).map_err(bad)?;
         text.map(Some).ok_or(Error::Erased { seq, slot: name })
     }
 
     /// The text in a slot as UTF-8, with what is not replaced; empty when there is none, and
-    /// [`ERASED`] when its key was destroyed.
+    /// [`ERASED`] when its key was destroyed, and [`UNREADABLE`] when it is not here.
     pub fn words(&self, slot: Slot) -> Result<String, Error> {
         let text = match self.text(slot) {
             Err(Error::Erased { .. }) => return Ok(ERASED.to_owned()),
+            Err(Error::Keys(_)) => return Ok(UNREADABLE.to_owned()),
             text => text?.unwrap_or_default(),
         };
         Ok(String::from_utf8(text).unwrap_or_else(|bad| String::from_utf8_lossy(bad.as_bytes()).into_owned()))
     }
 
-    /// The text in a slot as JSON, if it is there and is JSON; the text [`ERASED`] when its key was destroyed.
+    /// The text in a slot as JSON, if it is there and is JSON; the text [`ERASED`] when its key was destroyed, and
+    /// [`UNREADABLE`] when it is not here.
     pub fn value(&self, slot: Slot) -> Result<Option<Value>, Error> {
         match self.text(slot) {
             Err(Error::Erased { .. }) => Ok(Some(Value::from(ERASED))),
+            Err(Error::Keys(_)) => Ok(Some(Value::from(UNREADABLE))),
             text => Ok(text?.and_then(|text| serde_json::from_slice(&text).ok())),
         }
     }

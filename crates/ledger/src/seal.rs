@@ -1,7 +1,7 @@
 //! Turns an entry and its texts into what the store appends.
 
 use crate::entry::Entry;
-use crate::payload::{Slot, encode};
+use crate::payload::{Slot, clear, encode};
 use crate::vault::Pen;
 use comity_core::Entropy;
 use comity_store::Append;
@@ -15,6 +15,21 @@ pub fn seal(mut entry: Entry, texts: &[(Slot, &[u8])], pen: &Pen, entropy: &dyn 
         payloads.push(payload);
     }
     Append { body: entry.to_bytes().into(), payloads }
+}
+
+/// The same, with one more text that is not encrypted: for what everybody may read, whoever has a key.
+pub fn seal_beside(
+    mut entry: Entry,
+    texts: &[(Slot, &[u8])],
+    open: (Slot, &[u8]),
+    pen: &Pen,
+    entropy: &dyn Entropy,
+) -> Append {
+    let (payload, digest) = clear(open.0, open.1, entropy);
+    entry.payloads.set(open.0, digest);
+    let mut append = seal(entry, texts, pen, entropy);
+    append.payloads.push(payload);
+    append
 }
 
 /// An entry without texts.

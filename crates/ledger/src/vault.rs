@@ -4,6 +4,7 @@
 //! in the store, wrapped by a tenant key that is kept elsewhere. Start with [`Vault::open`] for reading, and
 //! [`Vault::make`] for a new run.
 
+mod belongs;
 pub mod cipher;
 pub mod subject;
 
@@ -15,11 +16,20 @@ use cipher::{PayloadKey, Place};
 use comity_core::{Digest, Entropy, RunId, SubjectId, Tenant, Timestamp};
 use comity_store::{Commit, CommitError, Fence, KeyId, NewSubject, Op, Refused, Rewrapped, RunCell};
 use comity_store::{Store, SubjectCell, SubjectRow, WrappedKey};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use subject::{Label, Subject};
 
 /// What a text reads as whose key was destroyed.
 pub const ERASED: &str = "[erased]";
+
+/// What a text reads as whose key is not here.
+pub const UNREADABLE: &str = "[no key]";
+
+/// Whether this stands in the place of a text that cannot be read.
+pub fn is_closed(text: &str) -> bool {
+    text == ERASED || text == UNREADABLE
+}
 
 /// What sort of subject a key belongs to. The number is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,22 +58,39 @@ impl Class {
 
 /// The keys of one run that there are. Cheap to clone; the last clone overwrites them.
 #[derive(Clone, Debug, Default)]
-pub struct RunKeys(Arc<Vec<Subject>>);
+pub struct RunKeys {
+    there: Arc<Vec<Subject>>,
+    /// Keys that are stored and could not be opened, and why not.
+    lost: Arc<Vec<(SubjectId, KeyFault)>>,
+}
 
 impl RunKeys {
     /// These keys.
     pub fn new(subjects: Vec<Subject>) -> Self {
-        Self(Arc::new(subjects))
+        Self { there: Arc::new(subjects), lost: Arc::default() }
+    }
+
+    /// Why a key that is stored cannot be opened.
+    pub fn lost(&self, id: SubjectId) -> Option<&KeyFault> {
+        self.lost.iter().find(|(lost, _)| *lost == id).map(|(_, why)| why)
     }
 
     /// The key that a subject's texts are opened with; `None` when it was destroyed, or is another run's.
     pub fn of(&self, id: SubjectId) -> Option<&Secret> {
-        self.0.iter().find(|subject| subject.id == id).map(|subject| &subject.secret)
+        self.there.iter().find(|subject| subject.id == id).map(|subject| &subject.secret)
     }
 
     /// The newest key of this class.
     pub fn class(&self, class: Class) -> Option<&Subject> {
-        self.0.iter().rfind(|subject| subject.class == class)
+        self.there.iter().rfind(|subject| subject.class == class)
+    }
+
+    /// The same, for whoever has to write. Errors if a key is stored and cannot be opened.
+    pub fn pen_or_fault(&self) -> Result<Option<Pen>, KeyFault> {
+        match self.lost.first() {
+            Some((_, why)) => Err(why.clone()),
+            None => Ok(self.pen()),
+        }
     }
 
     /// What new texts of the run are written with; `None` when its content was erased.
@@ -107,8 +134,27 @@ fn bound(id: SubjectId, run: Option<RunId>, class: u8, label: &[u8]) -> [u8; 32]
     Digest::of(&[b"comity/subject/v1\n", id.bytes(), &run, &[class], label]).0
 }
 
-fn bound_in(row: &SubjectRow) -> [u8; 32] {
+/// What the wrapped key in a row is bound to.
+pub fn bound_in(row: &SubjectRow) -> [u8; 32] {
     bound(row.id, row.cell.run, row.cell.class, &row.cell.label)
+}
+
+/// The key in a row. Errors if the row is not the one that was written: its run, class and label are bound into the
+/// wrapped key.
+pub(crate) async fn unwrap_row(
+    keys: &dyn Keys,
+    tenant: &Tenant,
+    row: &SubjectRow,
+) -> Result<Secret, KeyFault> {
+    let (WrappedKey { by, bytes }, bound) = (&row.cell.wrapped, bound_in(row));
+    match keys.unwrap(tenant, *by, &bound, bytes).await {
+        // The row is one from before an erasure. If its key outlived that, it was kept beside the tenant keys.
+        Err(destroyed @ KeyFault::Destroyed { .. }) => match keys.survivors(tenant).await?.get(&row.id) {
+            Some(kept) => keys.unwrap(tenant, kept.by, &bound, &kept.wrapped).await,
+            None => Err(destroyed),
+        },
+        unwrapped => unwrapped,
+    }
 }
 
 /// A store and the keys that what is in it is read with. Cheap to clone.
@@ -116,7 +162,13 @@ fn bound_in(row: &SubjectRow) -> [u8; 32] {
 pub struct Vault {
     store: Store,
     keys: Arc<dyn Keys>,
+    unread: Arc<Mutex<BTreeSet<String>>>,
+    /// Tenants whose keys were found to be here.
+    belongs: Arc<Mutex<HashSet<Tenant>>>,
 }
+
+/// The most reasons that are remembered for texts that could not be opened.
+const MOST_REASONS: usize = 16;
 
 /// Keys that a commit adds, with the tenant key they are wrapped by.
 pub struct Fresh {
@@ -135,7 +187,7 @@ impl Fresh {
 impl Vault {
     /// The vault of this store.
     pub fn new(store: Store, keys: Arc<dyn Keys>) -> Self {
-        Self { store, keys }
+        Self { store, keys, unread: Arc::default(), belongs: Arc::default() }
     }
 
     /// The store.
@@ -150,44 +202,77 @@ impl Vault {
 
     /// The same, over a snapshot of the store.
     pub fn over(&self, store: Store) -> Self {
-        Self { store, keys: Arc::clone(&self.keys) }
+        Self { store, ..self.clone() }
     }
 
-    /// The keys of a run that there are. Errors if one is there and cannot be unwrapped.
+    /// The keys of a run that there are. One whose tenant key was destroyed is not there any more; one that cannot be
+    /// opened for another reason is known as lost.
     pub async fn open(&self, run: &RunCell) -> Result<RunKeys, Error> {
-        let rows = self.store.subjects_of(run).await?;
-        let mut subjects = Vec::with_capacity(rows.len());
-        for row in rows {
-            subjects.extend(self.unwrap(&run.tenant, &row).await?);
+        let (mut subjects, mut lost) = (Vec::new(), Vec::new());
+        for row in self.store.subjects_of(run).await? {
+            match self.unwrap(&run.tenant, &row).await {
+                Ok(subject) => subjects.extend(subject),
+                Err(Error::Keys(KeyFault::Destroyed { .. })) => {}
+                Err(Error::Keys(why @ (KeyFault::Gone { .. } | KeyFault::Damaged { .. }))) => {
+                    self.note(&why);
+                    lost.push((row.id, why));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(RunKeys::new(subjects))
+        Ok(RunKeys { there: Arc::new(subjects), lost: Arc::new(lost) })
+    }
+
+    /// Why texts that were read through this vault could not be opened, each reason once.
+    pub fn unread(&self) -> Vec<String> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn note(&self, why: &KeyFault) {
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        if unread.len() < MOST_REASONS {
+            unread.insert(why.to_string());
+        }
     }
 
     /// Whom a run's texts are about, if that was said and is not erased.
     pub async fn about(&self, run: &RunCell) -> Result<Option<String>, Error> {
         for row in self.store.subjects_of(run).await? {
-            if let Some(subject) = self.unwrap(&run.tenant, &row).await?
-                && let Some(name) = subject.open_label(&row.cell.label)
-            {
+            if let Some(name) = self.label(&run.tenant, &row).await? {
                 return Ok(Some(name));
             }
         }
         Ok(None)
     }
 
-    /// The key in a row; `None` for a class this build does not know. Errors if the row is not the one that was
+    /// Whom the texts under a key are about; `None` if that was not said, or its tenant key was destroyed. Errors if
+    /// there is a name that does not open.
+    pub async fn label(&self, tenant: &Tenant, row: &SubjectRow) -> Result<Option<String>, Error> {
+        let subject = match self.unwrap(tenant, row).await {
+            Err(Error::Keys(KeyFault::Destroyed { .. })) => return Ok(None),
+            subject => subject?,
+        };
+        let id = row.cell.wrapped.by;
+        let damaged = || KeyFault::Damaged { tenant: tenant.clone(), id };
+        match subject {
+            _ if row.cell.label.is_empty() => Ok(None),
+            Some(subject) => Ok(Some(subject.open_label(&row.cell.label).ok_or_else(damaged)?)),
+            None => Err(damaged().into()),
+        }
+    }
+
+    /// The key in a row, as [`unwrap_row`] has it; `None` for a class this build does not know. Errors if the row is not the one that was
     /// written: its run, class and label are bound into the wrapped key.
     pub async fn unwrap(&self, tenant: &Tenant, row: &SubjectRow) -> Result<Option<Subject>, Error> {
         let Some(class) = Class::from_number(row.cell.class) else { return Ok(None) };
-        let WrappedKey { by, bytes } = &row.cell.wrapped;
-        let secret = self.keys.unwrap(tenant, *by, &bound_in(row), bytes).await?;
+        let secret = unwrap_row(self.keys(), tenant, row).await?;
         Ok(Some(Subject { id: row.id, class, secret }))
     }
 
     /// The key in a row, wrapped by `to` instead.
     pub async fn rewrap(&self, tenant: &Tenant, row: &SubjectRow, to: KeyId) -> Result<Rewrapped, KeyFault> {
         let (SubjectCell { wrapped, label, .. }, bound) = (&row.cell, bound_in(row));
-        let secret = self.keys.unwrap(tenant, wrapped.by, &bound, &wrapped.bytes).await?;
+        let secret = unwrap_row(self.keys(), tenant, row).await?;
         let bytes = self.keys.wrap(tenant, to, &bound, &secret).await?;
         let (from, wrapped) = (wrapped.by, WrappedKey { by: to, bytes });
         Ok(Rewrapped { id: row.id, from, wrapped, label: label.clone() })
@@ -234,7 +319,7 @@ impl Vault {
     /// was a vault. Errors if its texts were erased.
     pub async fn for_writing(&self, id: RunId, run: &RunCell, entropy: &dyn Entropy) -> Result<Fresh, Error> {
         let keys = self.open(run).await?;
-        if let Some(pen) = keys.pen() {
+        if let Some(pen) = keys.pen_or_fault()? {
             return Ok(Fresh { pen, subjects: Vec::new() });
         }
         let clear = record::read_one_with(&self.store, run, &keys, 0).await?;
@@ -258,7 +343,7 @@ impl Vault {
         let current = self.keys.current(tenant).await?;
         let mut late = Vec::new();
         for new in fresh.subjects.iter().filter(|new| new.wrapped.by != current) {
-            let Some(subject) = fresh.pen.keys.0.iter().find(|subject| subject.id == new.id) else {
+            let Some(subject) = fresh.pen.keys.there.iter().find(|subject| subject.id == new.id) else {
                 continue;
             };
             let bound = bound(new.id, Some(run), new.class, &new.label);

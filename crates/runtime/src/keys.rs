@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! FOLDER/tenants/TENANT/00000001.key    a tenant key; the highest number is the current one
+//! FOLDER/tenants/TENANT/ID.destroyed    says that the tenant key with this id was destroyed
+//! FOLDER/tenants/TENANT/survivors       keys that outlived the last erasure, wrapped by the current tenant key
 //! FOLDER/log.key                        the seed of the key that signs checkpoints
 //! FOLDER/pins/NAME.pub                  a public key as it was first seen
 //! FOLDER/lock                           held while any of these is made or destroyed
@@ -14,14 +16,15 @@ mod disk;
 mod given;
 mod lazy;
 mod place;
+mod survivors;
 
 pub use comity_ledger::keys::KeyFault;
 pub use given::Given;
 pub use lazy::KeyPlace;
 pub use place::{default_folder, in_folder, outside};
 
-use comity_core::{Entropy, Tenant};
-use comity_ledger::keys::{Destroyed, KeyFuture, KeyId, Keys, Secret, TenantKey};
+use comity_core::{Entropy, SubjectId, Tenant};
+use comity_ledger::keys::{AtHand, Destroyed, KeyFuture, KeyId, Keys, Secret, Survivor, TenantKey};
 use disk::{Disk, Locked};
 use std::collections::HashMap;
 use std::path::Path;
@@ -34,6 +37,7 @@ pub struct FolderKeys {
     given: Option<Given>,
     /// Tenant keys as they were read, by file name: a key's file never changes while it has its name.
     read: Mutex<HashMap<(Tenant, u64), TenantKey>>,
+    survivors: survivors::Cache,
 }
 
 impl FolderKeys {
@@ -42,7 +46,7 @@ impl FolderKeys {
     /// Errors if the folder, or anything in it, may be read by others, belongs to others, or is a link.
     pub fn open(folder: &Path, entropy: Arc<dyn Entropy>, given: Option<Given>) -> Result<Self, KeyFault> {
         let disk = Disk::open(folder)?;
-        Ok(Self { disk, entropy, given, read: Mutex::default() })
+        Ok(Self { disk, entropy, given, read: Mutex::default(), survivors: survivors::Cache::default() })
     }
 
     /// The keys in this folder, to be read; `None` if it is not there. Makes nothing.
@@ -52,7 +56,13 @@ impl FolderKeys {
         given: Option<Given>,
     ) -> Result<Option<Self>, KeyFault> {
         let disk = Disk::existing(folder)?;
-        Ok(disk.map(|disk| Self { disk, entropy, given, read: Mutex::default() }))
+        Ok(disk.map(|disk| Self {
+            disk,
+            entropy,
+            given,
+            read: Mutex::default(),
+            survivors: survivors::Cache::default(),
+        }))
     }
 
     /// The folder.
@@ -91,8 +101,24 @@ impl FolderKeys {
     }
 
     fn key(&self, tenant: &Tenant, id: KeyId) -> Result<TenantKey, KeyFault> {
-        let found = self.keys_of(tenant)?.into_iter().find(|key| key.id() == id);
-        found.ok_or_else(|| KeyFault::Gone { tenant: tenant.clone(), id })
+        if let Some(key) = self.known(tenant, id) {
+            return Ok(key);
+        }
+        match self.keys_of(tenant)?.into_iter().find(|key| key.id() == id) {
+            Some(key) => Ok(key),
+            None if self.disk.is_destroyed(tenant, id)? => {
+                Err(KeyFault::Destroyed { tenant: tenant.clone(), id })
+            }
+            None => Err(KeyFault::Gone { tenant: tenant.clone(), id }),
+        }
+    }
+
+    /// A key that was read before and still has its name.
+    fn known(&self, tenant: &Tenant, id: KeyId) -> Option<TenantKey> {
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = read.iter().filter(|((whose, _), key)| whose == tenant && key.id() == id);
+        let ((_, number), key) = found.next()?;
+        self.disk.has_tenant_key(tenant, *number).then(|| key.clone())
     }
 
     fn make_after(&self, locked: &Locked, tenant: &Tenant, last: u64) -> Result<KeyId, KeyFault> {
@@ -101,10 +127,13 @@ impl FolderKeys {
         Ok(TenantKey::new(tenant.clone(), secret).id())
     }
 
+    /// The current key of those that were handed in: the one that the store says.
+    async fn given_now(&self, given: &Given, tenant: &Tenant) -> Result<KeyId, KeyFault> {
+        let destroyed = |id| self.disk.is_destroyed(tenant, id);
+        given.current(tenant, destroyed).await
+    }
+
     fn first_or_current(&self, tenant: &Tenant) -> Result<KeyId, KeyFault> {
-        if let Some(given) = &self.given {
-            return Ok(given.current(tenant));
-        }
         if let Some((_, key)) = self.numbered(tenant)?.pop() {
             return Ok(key.id());
         }
@@ -117,9 +146,6 @@ impl FolderKeys {
     }
 
     fn next(&self, tenant: &Tenant, from: KeyId) -> Result<KeyId, KeyFault> {
-        if let Some(given) = &self.given {
-            return given.advance(tenant, from);
-        }
         let locked = self.disk.lock()?;
         match self.numbered(tenant)?.pop() {
             Some((_, key)) if key.id() != from => Ok(key.id()),
@@ -129,10 +155,11 @@ impl FolderKeys {
     }
 
     fn end(&self, tenant: &Tenant, id: KeyId) -> Result<Destroyed, KeyFault> {
+        let locked = self.disk.lock()?;
+        self.disk.mark_destroyed(&locked, tenant, id)?;
         if self.given.is_some() {
             return Ok(Destroyed::ByOwner);
         }
-        let locked = self.disk.lock()?;
         let found = self.numbered(tenant)?.into_iter().find(|(_, key)| key.id() == id);
         if let Some((number, _)) = found {
             self.disk.destroy_tenant_key(&locked, tenant, number)?;
@@ -175,16 +202,53 @@ fn ready<'a, T: Send + 'a>(value: Result<T, KeyFault>) -> KeyFuture<'a, T> {
 }
 
 impl Keys for FolderKeys {
+    fn at_hand(&self) -> KeyFuture<'_, AtHand> {
+        let found = || {
+            let tenants = self.given.is_some() || self.disk.has_tenant_keys()?;
+            Ok(AtHand { signing: self.disk.seed()?.is_some(), tenants })
+        };
+        ready(found())
+    }
+
     fn current<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, KeyId> {
-        ready(self.first_or_current(tenant))
+        Box::pin(async move {
+            match &self.given {
+                Some(given) => self.given_now(given, tenant).await,
+                None => self.first_or_current(tenant),
+            }
+        })
     }
 
     fn living<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Vec<KeyId>> {
-        ready(self.keys_of(tenant).map(|keys| keys.iter().map(TenantKey::id).collect()))
+        Box::pin(async move {
+            let mut ids: Vec<KeyId> = self.keys_of(tenant)?.iter().map(TenantKey::id).collect();
+            if let Some(given) = &self.given {
+                let current = self.given_now(given, tenant).await?;
+                ids.sort_by_key(|id| *id == current);
+            }
+            Ok(ids)
+        })
     }
 
     fn advance<'a>(&'a self, tenant: &'a Tenant, from: KeyId) -> KeyFuture<'a, KeyId> {
-        ready(self.next(tenant, from))
+        Box::pin(async move {
+            match &self.given {
+                Some(given) => given.advance(tenant, self.given_now(given, tenant).await?, from),
+                None => self.next(tenant, from),
+            }
+        })
+    }
+
+    fn survivors<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Arc<HashMap<SubjectId, Survivor>>> {
+        ready(self.survivors.read(&self.disk, tenant))
+    }
+
+    fn keep_survivors<'a>(&'a self, tenant: &'a Tenant, survivors: Vec<Survivor>) -> KeyFuture<'a, ()> {
+        let keep = || {
+            let locked = self.disk.lock()?;
+            self.disk.put_survivors(&locked, tenant, &survivors::to_bytes(&survivors))
+        };
+        ready(keep())
     }
 
     fn destroy<'a>(&'a self, tenant: &'a Tenant, id: KeyId) -> KeyFuture<'a, Destroyed> {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use comity_core::{Digest, RunId, StepId, Tenant, TraceContext};
 use comity_govern::{Legacy, Recorded, Run};
-use comity_ledger::{ERASED, Origin, Slot, Vault, read_one};
+use comity_ledger::{ERASED, Origin, Slot, UNREADABLE, Vault, read_one};
 use comity_store::RunCell;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,21 +34,21 @@ pub struct Setup {
     /// The trace it was called from within, as a `traceparent` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// Whether nothing of this is known any more, because its key was destroyed.
+    /// Whether nothing of this is known, because its key was destroyed or is not here.
     #[serde(skip)]
     pub erased: bool,
 }
 
 impl Setup {
-    /// What is known of a setup whose key was destroyed.
-    fn erased() -> Self {
+    /// What is known of a setup whose key was destroyed, or is not here; `word` says which.
+    fn closed(word: &str) -> Self {
         Self {
             base_dir: String::new(),
-            file: ERASED.to_owned(),
+            file: word.to_owned(),
             flows: BTreeMap::new(),
             fork: None,
             planner: PLANNER,
-            task: ERASED.to_owned(),
+            task: word.to_owned(),
             traceparent: None,
             erased: true,
         }
@@ -138,7 +138,8 @@ pub async fn read(vault: &Vault, tenant: &Tenant, run: RunId) -> Result<Pinned, 
     let opened = read_one(vault, &cell, 0).await?.ok_or_else(|| bad("it is missing"))?;
     let source = opened.words(Slot::Source)?;
     let setup = match opened.text(Slot::Setup) {
-        Err(comity_ledger::Error::Erased { .. }) => Setup::erased(),
+        Err(comity_ledger::Error::Erased { .. }) => Setup::closed(ERASED),
+        Err(comity_ledger::Error::Keys(_)) => Setup::closed(UNREADABLE),
         text => {
             serde_json::from_slice(&text?.unwrap_or_default()).map_err(|error| bad(&error.to_string()))?
         }

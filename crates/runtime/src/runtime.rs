@@ -16,7 +16,7 @@ use comity_core::{
 };
 use comity_flow::{Approver, Drive, Inherited, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Error as GateError, Gate, Opening, Ruling, Run, Scope, World};
-use comity_ledger::{ERASED, EntryKind, Origin, RunStatus, Vault, read_one};
+use comity_ledger::{EntryKind, Origin, RunStatus, Vault, is_closed, read_one};
 use comity_store::{Access, ApprovalState, Durability, Options, Pump, RunCell, Store};
 use futures_util::future::{Either, select};
 use std::path::{Path, PathBuf};
@@ -191,9 +191,9 @@ impl Runtime {
         self.adapters
     }
 
-    /// Reads a workflow file against the kinds of step there are. One that was erased has no steps.
+    /// Reads a workflow file against the kinds of step there are. One that nobody can read has no steps.
     pub(crate) fn compile(&self, source: &str) -> Result<Plan, Invalid> {
-        if source == ERASED {
+        if is_closed(source) {
             return Ok(Plan::unknown());
         }
         compile(source, &specs(self.adapters))
@@ -207,6 +207,11 @@ impl Runtime {
     /// The store with its keys, for reading texts.
     pub fn vault(&self) -> &Vault {
         self.gate.vault()
+    }
+
+    /// Why texts that were read so far could not be opened, each reason once. What was erased is none.
+    pub fn unread(&self) -> Vec<String> {
+        self.vault().unread()
     }
 
     /// Who acts here.
@@ -289,6 +294,7 @@ impl Runtime {
         answer: Option<(&str, &Answer, &str)>,
         hooks: Hooks<'_>,
     ) -> Result<Finished, Error> {
+        self.vault().check_keys(self.tenant()).await?;
         let Pinned { cell, source, setup, origin } = self.pinned(id).await?;
         if setup.erased {
             return Err(GateError::Erased(id).into());

@@ -431,6 +431,11 @@ impl Store {
         on_each!(self, backend => backend.totals().await)
     }
 
+    /// A wrapped key that belongs to no run of its tenant, if there is one.
+    pub async fn stray_subject(&self) -> Result<Option<SubjectId>, Error> {
+        on_each!(self, backend => backend.stray_subject().await)
+    }
+
     /// Reads everything once, in the order it was written, a page a call, and hands it to `visit` row by row
     /// until that says no. Only in a [`Store::snapshot`] do the pages fit together.
     ///

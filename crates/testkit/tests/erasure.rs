@@ -1,19 +1,19 @@
 //! After an erasure nothing that is left opens what was erased: not the database, its log, a backup, an export,
 //! nor today's keys. The same search finds all of it before.
 
-#![expect(clippy::unwrap_used, reason = "an integration test, all of it")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "an integration test, all of it")]
 #![expect(clippy::disallowed_methods, reason = "it copies databases, and reads files of keys")]
 
 use comity_core::{RunId, SubjectId, Tenant, Unwatched};
 use comity_ledger::Slot;
-use comity_ledger::keys::{Secret, TenantKey};
+use comity_ledger::keys::{Keys, Secret, TenantKey};
 use comity_ledger::log::check::{Trust, check};
 use comity_ledger::log::checkpoint::origin;
 use comity_ledger::log::note::{Kind, SecretKey};
 use comity_ledger::vault::cipher::{PayloadKey, Place};
-use comity_ledger::vault::{Class, subject::Subject};
+use comity_ledger::vault::{Class, bound_in, subject::Subject};
 use comity_runtime::book::{Aim, Mode};
-use comity_runtime::keys::KeyPlace;
+use comity_runtime::keys::{FolderKeys, KeyPlace, in_folder};
 use comity_runtime::view::{ExportWanted, check_export};
 use comity_runtime::{Durability, Hooks, Request, Ruling, Runtime, Settings, no_files, system_world};
 use comity_store::{Options, PayloadRow, Store, SubjectRow};
@@ -150,15 +150,28 @@ fn stored_secrets(folder: &Path) -> Vec<Secret> {
     files(folder).into_iter().filter_map(read).collect()
 }
 
+/// The keys that are kept beside the tenant keys, opened by those.
+async fn survivors(house: &House, databases: &[PathBuf]) -> Vec<Secret> {
+    let store = Store::open(Options::new(&databases[0], comity_ledger::link)).unwrap();
+    let folder = in_folder(&house.keys(), &store.id().await.unwrap());
+    let keys = FolderKeys::open(&folder, system_world(Arc::new(Unwatched)).entropy, None).unwrap();
+    let mut opened = Vec::new();
+    for kept in keys.survivors(&Tenant::local()).await.unwrap().values() {
+        opened.push(keys.unwrap(&Tenant::local(), kept.by, &kept.bound, &kept.wrapped).await.unwrap());
+    }
+    opened
+}
+
 /// Tries each stored key on every wrapped key, and whatever comes out of that on every text.
-fn open_all(secrets: &[Secret], loots: &[Loot], found: &mut BTreeSet<String>) -> usize {
+fn open_all(secrets: &[Secret], opened: &[Secret], loots: &[Loot], found: &mut BTreeSet<String>) -> usize {
     let mut keys: Vec<Secret> = secrets.to_vec();
     let mut tried = 0;
     let rows = || loots.iter().flat_map(|loot| &loot.subjects);
     for secret in secrets {
         let tenant_key = TenantKey::new(Tenant::local(), secret.clone());
-        keys.extend(rows().filter_map(|row| tenant_key.unwrap(row.id.bytes(), &row.cell.wrapped.bytes).ok()));
+        keys.extend(rows().filter_map(|row| tenant_key.unwrap(&bound_in(row), &row.cell.wrapped.bytes).ok()));
     }
+    keys.extend(opened.iter().cloned());
     for key in &keys {
         for row in rows() {
             let subject = Subject { id: row.id, class: Class::Content, secret: key.clone() };
@@ -195,7 +208,8 @@ async fn hunt(house: &House, databases: &[PathBuf], others: &[Vec<u8>]) -> BTree
     for file in files(&house.keys()) {
         in_plain(&std::fs::read(file).unwrap(), &mut found);
     }
-    let tried = open_all(&stored_secrets(&house.keys()), &loots, &mut found);
+    let opened = survivors(house, databases).await;
+    let tried = open_all(&stored_secrets(&house.keys()), &opened, &loots, &mut found);
     assert!(tried > 0, "nothing was tried");
     found
 }
@@ -230,9 +244,7 @@ async fn nothing_that_is_left_opens_what_was_erased() {
         .filter(|name| !["canary-06-099-sings", "canary-07-099-sings"].contains(&name.as_str()))
         .collect();
     let before = house.back_up("before");
-    let mut seen = BTreeSet::new();
-    let clear = hunt(&house, &[before], &exports).await;
-    seen.extend(clear);
+    let seen = hunt(&house, &[before], &exports).await;
     assert_eq!(seen, planted, "the search does not find what is there");
     assert!(planted.len() >= 1_000);
 
@@ -254,7 +266,7 @@ async fn nothing_that_is_left_opens_what_was_erased() {
         exports.push(runtime.export(*run, ExportWanted { texts: true }).await.unwrap());
     }
     let after = house.back_up("after");
-    assert_eq!(hunt(&house, &[after, backup], &exports).await, BTreeSet::new());
+    assert_eq!(hunt(&house, &[after, backup.clone()], &exports).await, BTreeSet::new());
 
     let checked = runtime.verify(None).await.unwrap();
     assert!(checked.valid, "{:?}", checked.fault);
@@ -269,6 +281,36 @@ async fn nothing_that_is_left_opens_what_was_erased() {
     runtime.trace(runs[0], |row| words.extend(row.message)).await.unwrap();
     assert_eq!(words, BTreeSet::from(["[erased]".to_owned()]));
     assert!(runtime.resume(runs[0], Hooks::default()).await.is_err());
+    drop(runtime);
+    restored(&house, &backup, kept, &runs).await;
+}
+
+/// A backup from before every erasure, put in the place of the database: what was not erased is read, goes on and can be
+/// erased, and what was erased cannot be read.
+async fn restored(house: &House, backup: &Path, kept: RunId, runs: &[RunId]) {
+    let place = house.folder.path().join("db");
+    std::fs::remove_dir_all(&place).unwrap();
+    std::fs::rename(backup.parent().unwrap(), &place).unwrap();
+    let runtime = house.open();
+    let checked = runtime.verify(None).await.unwrap();
+    assert!(checked.valid, "{:?}", checked.fault);
+    assert_eq!(runtime.report(kept).await.unwrap().output, serde_json::json!("here to stay"));
+    let rows = runtime.runs(20).await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.name == "[erased]").count(), RUNS);
+    assert!(runtime.unread().is_empty(), "{:?}", runtime.unread());
+    let new = runtime.start(survivor(), Hooks::default()).await.unwrap();
+    assert!(new.status.is_final());
+    // By command: what is gone already, and then what is left.
+    let receipt = runtime.erase(&Aim::Run(runs[0]), Mode::Erase).await.unwrap();
+    assert_eq!((receipt.runs.as_slice(), receipt.keys_erased), (&runs[..1], 2));
+    assert_eq!(runtime.report(kept).await.unwrap().output, serde_json::json!("here to stay"));
+    assert!(runtime.verify(None).await.unwrap().valid);
+    let receipt = runtime.erase(&Aim::Tenant, Mode::Erase).await.unwrap();
+    assert_eq!(receipt.runs.len(), RUNS - 1 + 2);
+    assert!(runtime.report(kept).await.unwrap().output != serde_json::json!("here to stay"));
+    assert!(runtime.verify(None).await.unwrap().valid);
+    let found = hunt(house, &[house.back_up("at the end")], &[]).await;
+    assert_eq!(found, BTreeSet::new());
 }
 
 fn survivor() -> Request {

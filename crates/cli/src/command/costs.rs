@@ -86,7 +86,10 @@ pub fn perform(context: &Context, args: &Costs) -> Result<Exit, Error> {
             Since::Ago(millis) => opened.clock.now().millis().saturating_sub(millis),
             Since::Moment(moment) => moment,
         });
-        Ok(opened.runtime.costs(CostsWanted { by: args.by.into(), since, run: args.run }).await?)
+        let wanted = CostsWanted { by: args.by.into(), since, run: args.run };
+        let report = opened.runtime.costs(wanted).await?;
+        context.tell_unread(&opened.runtime);
+        Ok(report)
     })?;
     let printer = &context.printer;
     match printer.format() {

@@ -7,6 +7,7 @@ use crate::guarded;
 use crate::printer::{Format, Stream, Tone};
 use crate::summary::count;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use comity_core::RunId;
 use comity_runtime::book::{Aim, Mode, Receipt};
 
@@ -34,7 +35,7 @@ pub struct What {
     #[arg(long, value_name = "RUN")]
     pub run: Option<RunId>,
     /// Every run that was started with this `--subject`
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub subject: Option<String>,
     /// Every run there is
     #[arg(long)]
@@ -79,6 +80,22 @@ fn tell(context: &Context, receipt: &Receipt) {
         printer.json(receipt);
         return;
     }
+    if let Some(before) = &receipt.finished_before {
+        printer.note("an erasure that was cut off was finished first; its receipt is:\n");
+        one(context, before);
+    }
+    one(context, receipt);
+    if !receipt.passed_over.is_empty() {
+        let runs: Vec<String> = receipt.passed_over.iter().map(ToString::to_string).collect();
+        printer.note(&format!(
+            "passed over, because the tenant key of their texts is not here: {}\n",
+            runs.join(", ")
+        ));
+    }
+}
+
+fn one(context: &Context, receipt: &Receipt) {
+    let printer = &context.printer;
     let word = match receipt.mode {
         Mode::Erase => "erased",
         Mode::Anonymize => "anonymized",

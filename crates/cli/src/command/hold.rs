@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::guarded;
 use crate::printer::{Format, Stream, Tone};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use comity_core::RunId;
 use comity_runtime::book::{Held, Hold as Found};
@@ -48,7 +49,7 @@ pub struct On {
     #[arg(long, value_name = "RUN")]
     pub run: Option<RunId>,
     /// Every run that was, or will be, started with this `--subject`
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub subject: Option<String>,
     /// Every run there is and will be
     #[arg(long)]

@@ -42,7 +42,9 @@ pub fn perform(context: &Context, args: &Runs) -> Result<Exit, Error> {
     let wanted = RunsWanted { limit, statuses: args.status.clone(), name: args.name.clone() };
     let (runs, now) = context.block_on(async {
         let opened = context.open(Database::Read)?;
-        Ok((opened.runtime.runs_like(&wanted).await?, opened.clock.now().millis()))
+        let runs = opened.runtime.runs_like(&wanted).await?;
+        context.tell_unread(&opened.runtime);
+        Ok((runs, opened.clock.now().millis()))
     })?;
     let printer = &context.printer;
     let all = wanted.statuses.is_empty() && wanted.name.is_none();

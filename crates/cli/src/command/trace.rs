@@ -7,7 +7,7 @@ pub mod steps;
 
 pub use steps::named;
 
-use crate::context::{Context, Database};
+use crate::context::{Context, Database, Opened};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Format;
@@ -43,44 +43,50 @@ pub struct Trace {
 pub fn perform(context: &Context, args: &Trace) -> Result<Exit, Error> {
     context.block_on(async {
         let opened = context.open(Database::Read)?;
-        let (printer, runtime) = (&context.printer, &opened.runtime);
-        if let Some(which) = &args.at {
-            let view = runtime.at(args.run, which).await?;
-            match printer.format() {
-                Format::Text => printer.out(&at::text(context, &view, args.full)),
-                Format::Json | Format::Ndjson => printer.json(&view),
-            }
-            return Ok(Exit::Done);
-        }
-        if printer.format() != Format::Text || args.entries {
-            return entry_by_entry(context, runtime, args).await;
-        }
-        let depth = match &args.step {
-            Some(which) => Depth::Of(which.clone()),
-            None if args.verbose => Depth::Everything,
-            None => Depth::Standing,
-        };
-        let view = runtime.view(args.run, &depth).await?;
-        let now = opened.clock.now().millis();
-        printer.out(&steps::head(printer, &view, now));
-        if depth == Depth::Standing {
-            printer.out(&steps::text(context, &view, now));
-            return Ok(Exit::Done);
-        }
-        let told = view.steps.iter().filter(|step| args.step.is_none() || !step.entries.is_empty());
-        let mut some = false;
-        for step in told {
-            some = true;
-            printer.out(&details::text(context, &view.run_id, step, args.full));
-        }
-        match &args.step {
-            Some(which) if !some => {
-                let step = which.step.clone();
-                Err(comity_runtime::Error::NoStep { run: args.run, step }.into())
-            }
-            _ => Ok(Exit::Done),
-        }
+        let shown = show(context, &opened, args).await;
+        context.tell_unread(&opened.runtime);
+        shown
     })
+}
+
+async fn show(context: &Context, opened: &Opened, args: &Trace) -> Result<Exit, Error> {
+    let (printer, runtime) = (&context.printer, &opened.runtime);
+    if let Some(which) = &args.at {
+        let view = runtime.at(args.run, which).await?;
+        match printer.format() {
+            Format::Text => printer.out(&at::text(context, &view, args.full)),
+            Format::Json | Format::Ndjson => printer.json(&view),
+        }
+        return Ok(Exit::Done);
+    }
+    if printer.format() != Format::Text || args.entries {
+        return entry_by_entry(context, runtime, args).await;
+    }
+    let depth = match &args.step {
+        Some(which) => Depth::Of(which.clone()),
+        None if args.verbose => Depth::Everything,
+        None => Depth::Standing,
+    };
+    let view = runtime.view(args.run, &depth).await?;
+    let now = opened.clock.now().millis();
+    printer.out(&steps::head(printer, &view, now));
+    if depth == Depth::Standing {
+        printer.out(&steps::text(context, &view, now));
+        return Ok(Exit::Done);
+    }
+    let told = view.steps.iter().filter(|step| args.step.is_none() || !step.entries.is_empty());
+    let mut some = false;
+    for step in told {
+        some = true;
+        printer.out(&details::text(context, &view.run_id, step, args.full));
+    }
+    match &args.step {
+        Some(which) if !some => {
+            let step = which.step.clone();
+            Err(comity_runtime::Error::NoStep { run: args.run, step }.into())
+        }
+        _ => Ok(Exit::Done),
+    }
 }
 
 /// One line, or one object, for every entry.

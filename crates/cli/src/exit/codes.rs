@@ -92,6 +92,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0314", "A witness has seen another view of the log."),
     ("CM0315", "The newest checkpoint of the log is not as it was written."),
     ("CM0316", "More would be erased than one erasure takes on."),
+    ("CM0319", "The keys are not those of the database."),
     ("CM0320", "The key of a log is not known here."),
     ("CM0321", "The run has no entry at this place."),
     ("CM0322", "A copy of a checkpoint that is kept elsewhere is of another log."),

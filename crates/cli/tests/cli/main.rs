@@ -30,6 +30,8 @@ mod golden;
 mod keeping;
 #[cfg(test)]
 mod kept;
+#[cfg(test)]
+mod keys;
 mod ledger;
 #[cfg(test)]
 mod running;

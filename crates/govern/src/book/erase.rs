@@ -3,7 +3,7 @@
 //! ```text
 //! 1 intent      an entry names the keys that shall go; from here on it will be finished, by whoever comes next
 //! 2 next key    a new tenant key, on disk
-//! 3 survivors   every key that stays is wrapped by it, batch by batch
+//! 3 survivors   every key that stays is wrapped by it, batch by batch, and kept beside the tenant keys too
 //! 4 deletion    the keys that go are deleted; runs that had not ended are closed
 //! 5 end         the old tenant keys are destroyed: from here on no copy of anything opens what is gone
 //! 6 receipt     an entry says what was done
@@ -15,9 +15,8 @@ use super::{Alive, Book, Read};
 use crate::error::Error;
 use crate::run::ALIVE;
 use comity_core::{ReasonCode, RunId, SubjectId};
-use comity_ledger::keys::Destroyed;
+use comity_ledger::keys::{Destroyed, KeyFault};
 use comity_ledger::vault::Class;
-use comity_ledger::vault::subject::Subject;
 use comity_ledger::{EntryKind, RunStatus, Slot, bare};
 use comity_store::{CommitError, Expect, Fence, KeyId, Op, Refused, RunCell, SubjectRow};
 use serde::{Deserialize, Serialize};
@@ -67,7 +66,16 @@ pub(crate) struct Plan {
     /// The book's last hash at the beginning.
     head: String,
     runs: Vec<RunId>,
+    /// The keys that go. They stand beside the text, in the clear.
+    #[serde(skip)]
     subjects: Vec<SubjectId>,
+}
+
+impl Plan {
+    /// The same, of these keys.
+    pub(super) fn taking(self, subjects: Vec<SubjectId>) -> Self {
+        Self { subjects, ..self }
+    }
 }
 
 /// What was done: printed, and the text of the erasure's last entry.
@@ -96,6 +104,12 @@ pub struct Receipt {
     /// Tenant keys that their owner has to destroy: until then the erased texts can be opened by whoever has one,
     /// and a copy of the database from before.
     pub to_be_destroyed_by_owner: Vec<String>,
+    /// Runs that were passed over because the tenant key that their texts are under is not here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<RunId>,
+    /// The receipt of an erasure that somebody had left undone, and that was finished first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_before: Option<Box<Receipt>>,
 }
 
 /// What an aim comes to.
@@ -105,16 +119,18 @@ pub struct Found {
     pub runs: Vec<RunId>,
     /// Runs that were passed over because they are on hold.
     pub on_hold: Vec<RunId>,
+    /// Runs that were passed over because the tenant key that their texts are under is not here.
+    pub unreadable: Vec<RunId>,
     subjects: Vec<SubjectId>,
 }
 
 impl Book {
     /// Erases, and says what was done. Errors if a hold keeps any of it, or a live process works on any of it.
     pub async fn erase(&self, aim: &Aim, mode: Mode, alive: &dyn Alive) -> Result<Receipt, Error> {
-        let read = self.free(alive).await?;
+        let (read, finished) = self.free(alive).await?;
         let found = self.find(&read, aim, mode, alive).await?;
         if found.subjects.is_empty() {
-            return Err(Error::NothingToErase);
+            return finished.ok_or(Error::NothingToErase);
         }
         let from =
             self.gate.vault().keys().current(&self.tenant).await.map_err(comity_ledger::Error::from)?;
@@ -126,8 +142,10 @@ impl Book {
             runs: found.runs,
             subjects: found.subjects,
         };
-        self.write(&read, EntryKind::Erasing, &plan).await?;
-        self.finish(self.open().await?).await
+        self.write(&read, EntryKind::Erasing, &plan, Some(&plan.subjects)).await?;
+        let receipt = self.finish(self.open().await?).await?;
+        let finished_before = finished.map(Box::new);
+        Ok(Receipt { passed_over: found.unreadable, finished_before, ..receipt })
     }
 
     /// What an aim comes to, without doing anything. Errors as [`Book::erase`] does.
@@ -165,12 +183,22 @@ impl Book {
             if go.is_empty() || !self.may_go(read, aim, run, about.as_deref(), alive, &mut found).await? {
                 continue;
             }
+            let mut ids = Vec::with_capacity(go.len());
             for row in go {
                 // A key that is destroyed has to be the one that the row says, and here: one that is kept elsewhere
-                // would live on.
-                self.gate.vault().unwrap(&self.tenant, row).await?;
-                found.subjects.push(row.id);
+                // would live on. One whose tenant key was destroyed already is as good as gone.
+                match self.gate.vault().unwrap(&self.tenant, row).await {
+                    Ok(_) | Err(comity_ledger::Error::Keys(KeyFault::Destroyed { .. })) => ids.push(row.id),
+                    // Everything is asked for: what cannot be reached does not keep the rest.
+                    Err(comity_ledger::Error::Keys(KeyFault::Gone { .. })) if *aim == Aim::Tenant => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
+            if ids.is_empty() {
+                found.unreadable.push(run);
+                continue;
+            }
+            found.subjects.extend(ids);
             found.runs.push(run);
             if found.subjects.len() > MOST {
                 return Err(Error::TooMuch { keys: found.subjects.len(), most: MOST });
@@ -222,8 +250,7 @@ impl Book {
     /// Whom a run's texts are about, by its keys.
     async fn about(&self, rows: &[SubjectRow]) -> Result<Option<String>, Error> {
         for row in rows {
-            let subject: Option<Subject> = self.gate.vault().unwrap(&self.tenant, row).await?;
-            if let Some(name) = subject.and_then(|subject| subject.open_label(&row.cell.label)) {
+            if let Some(name) = self.gate.vault().label(&self.tenant, row).await? {
                 return Ok(Some(name));
             }
         }
@@ -250,6 +277,9 @@ impl Book {
             current = keys.advance(&self.tenant, current).await.map_err(ledger)?;
         }
         let gone: BTreeSet<SubjectId> = plan.subjects.iter().copied().collect();
+        // The book's own keys first: by them other processes see which tenant key is the current one, where that is
+        // not told by a file.
+        self.wrap_own(current, fence).await?;
         let wrapped_anew = self.wrap_survivors(current, &gone, fence).await?;
         for run in &plan.runs {
             self.close(*run).await?;
@@ -257,6 +287,7 @@ impl Book {
         for batch in plan.subjects.chunks(BATCH) {
             self.do_now(fence, vec![Op::EraseSubjects(batch.to_vec())]).await?;
         }
+        self.keep_survivors(current, &gone, plan.what == "tenant").await?;
         let (mut destroyed, mut by_owner) = (Vec::new(), Vec::new());
         let mut ids = keys.living(&self.tenant).await.map_err(ledger)?;
         // The one that was to go is asked for by name: whoever was cut off may have left it half destroyed, and then
@@ -281,6 +312,8 @@ impl Book {
             tenant_key: current.to_string(),
             destroyed,
             to_be_destroyed_by_owner: by_owner,
+            passed_over: Vec::new(),
+            finished_before: None,
         };
         self.sign_off(&receipt, &read, fence).await?;
         Ok(receipt)

@@ -1,15 +1,19 @@
 //! Erasures, cut off at every commit and at every use of a key.
 
 use crate::House;
-use comity_core::{RunId, Tenant};
+use crate::house::Counter;
+use comity_core::{RunId, SubjectId, Tenant};
 use comity_govern::Error;
 use comity_govern::book::{Aim, Book, Held, Mode};
-use comity_ledger::keys::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, MemoryKeys, Secret};
+use comity_ledger::keys::{
+    AtHand, Destroyed, KeyFault, KeyFuture, KeyId, Keys, MemoryKeys, Secret, Survivor,
+};
 use comity_ledger::{EntryKind, RunStatus, Slot, book, verify};
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const DEAD: fn(&str) -> bool = |_| false;
 
@@ -131,6 +135,18 @@ fn ready<'a, T: Send + 'a>(value: Result<T, KeyFault>) -> KeyFuture<'a, T> {
 }
 
 impl Keys for Dying {
+    fn at_hand(&self) -> KeyFuture<'_, AtHand> {
+        self.keys.at_hand()
+    }
+
+    fn survivors<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Arc<HashMap<SubjectId, Survivor>>> {
+        ready(self.use_one(|| now(self.keys.survivors(tenant))))
+    }
+
+    fn keep_survivors<'a>(&'a self, tenant: &'a Tenant, kept: Vec<Survivor>) -> KeyFuture<'a, ()> {
+        ready(self.use_one(|| now(self.keys.keep_survivors(tenant, kept))))
+    }
+
     fn current<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, KeyId> {
         ready(self.use_one(|| now(Keys::current(&self.keys, tenant))))
     }
@@ -303,4 +319,101 @@ fn what_was_kept_long_enough_is_collected() {
     house.wait(book.erase(&Aim::Old, Mode::Collect, &DEAD)).unwrap();
     assert_eq!((source(&house, over), source(&house, waiting)), (None, Some("flow".to_owned())));
     assert!(kinds(&house).contains(&EntryKind::Collected));
+}
+
+#[test]
+fn a_key_that_was_changed_is_an_error_and_nothing_is_destroyed() {
+    for change in ["class = 1 - class", "label = x'00'", "label = x''"] {
+        for mode in [Mode::Erase, Mode::Anonymize] {
+            let house = House::new();
+            let (over, _) = two(&house);
+            let about = house.open_about("Ada");
+            house.wait(about.close(RunStatus::Completed)).unwrap();
+            house.wait(the_book(&house, "one").place(Held::Subject("Bo".to_owned()), "", &DEAD)).unwrap();
+            let before = house.wait(house.gate.vault().keys().living(&Tenant::local())).unwrap();
+            house.tamper(&format!("UPDATE subjects SET {change} WHERE length(label) > 0"));
+            for aim in [Aim::Run(about.id()), Aim::Subject("Ada".to_owned()), Aim::Tenant] {
+                let refused = house.wait(the_book(&house, "one").erase(&aim, mode, &DEAD));
+                let damaged =
+                    comity_ledger::Error::Keys(KeyFault::Damaged { tenant: Tenant::local(), id: before[0] });
+                let told = refused.expect_err(change).to_string();
+                assert_eq!(told, damaged.to_string(), "{change}, {aim:?}");
+            }
+            let living = house.wait(house.gate.vault().keys().living(&Tenant::local())).unwrap();
+            assert_eq!(living, before, "a key was made or destroyed");
+            assert_eq!(source(&house, over).as_deref(), Some("flow"));
+        }
+    }
+}
+
+#[test]
+fn a_key_that_was_taken_away_is_no_erasure() {
+    let house = House::new();
+    let (over, kept) = two(&house);
+    house.wait(the_book(&house, "one").erase(&Aim::Run(over), Mode::Erase, &DEAD)).unwrap();
+    house.settle();
+    assert_eq!(house.wait(verify(&house.store, None)).unwrap().fault, None, "the book names it");
+    house.tamper("DELETE FROM subjects WHERE class = 0");
+    let fault = house.wait(verify(&house.store, None)).unwrap().fault.expect("it went unseen");
+    assert!(fault.what.contains("no erasure in the tenant's book"), "{}", fault.what);
+    assert!([Some(kept), Some(book_id())].contains(&fault.run));
+}
+
+#[test]
+fn a_key_that_an_erasure_took_and_that_is_back_is_a_fault() {
+    let house = House::new();
+    let (over, _) = two(&house);
+    house.tamper("CREATE TABLE aside AS SELECT * FROM subjects");
+    house.wait(the_book(&house, "one").erase(&Aim::Run(over), Mode::Erase, &DEAD)).unwrap();
+    house.settle();
+    let back = "INSERT INTO subjects SELECT * FROM aside WHERE NOT EXISTS
+                (SELECT 1 FROM subjects s WHERE s.id = aside.id)";
+    house.tamper(back);
+    let fault = house.wait(verify(&house.store, None)).unwrap().fault.expect("it went unseen");
+    assert!(fault.what.contains("an erasure in the tenant's book took it"), "{}", fault.what);
+}
+
+#[test]
+fn who_finishes_what_another_began_has_its_receipt() {
+    let house = House::new();
+    let (one, other) = two(&house);
+    {
+        let book = the_book(&house, "one");
+        let aim = Aim::Run(one);
+        let mut erase = pin!(book.erase(&aim, Mode::Erase, &DEAD));
+        let count = Cell::new(0);
+        assert!(house.until(erase.as_mut(), || count.replace(count.get() + 1) >= 3).is_none());
+    }
+    let next = house.another();
+    let receipt = next.wait(the_book(&next, "two").erase(&Aim::Run(one), Mode::Erase, &DEAD)).unwrap();
+    assert_eq!((receipt.runs, receipt.keys_erased), (vec![one], 2));
+    let receipt = next.wait(the_book(&next, "two").erase(&Aim::Run(other), Mode::Erase, &DEAD)).unwrap();
+    assert_eq!((receipt.runs, receipt.finished_before), (vec![other], None));
+}
+
+#[test]
+fn other_keys_are_refused_before_anything_is_written() {
+    let house = House::new();
+    let (over, waiting) = two(&house);
+    let other = Arc::new(MemoryKeys::new(Arc::new(Counter(AtomicU64::new(7_000)))));
+    let wrong = house.another_with(other.clone());
+    let entries = || house.wait(house.store.totals()).unwrap().entries;
+    let before = entries();
+    let refused = |error: Option<Error>, what: &str| {
+        let refused =
+            matches!(error, Some(Error::Ledger(comity_ledger::Error::Keys(KeyFault::Other { .. }))));
+        assert!(refused, "{what}");
+    };
+    refused(wrong.try_open(None).err(), "a new run");
+    refused(wrong.wait(wrong.gate.resume(waiting, &wrong.person(), "two".into())).err(), "a run taken over");
+    refused(
+        wrong.wait(the_book(&wrong, "two").erase(&Aim::Run(over), Mode::Erase, &DEAD)).err(),
+        "an erasure",
+    );
+    assert_eq!(entries(), before);
+    assert!(!wrong.wait(other.at_hand()).unwrap().any(), "a key was made");
+    let cell = wrong.wait(wrong.store.run(&Tenant::local(), over)).unwrap().unwrap();
+    let opened = wrong.wait(comity_ledger::read_one(wrong.gate.vault(), &cell, 0)).unwrap().unwrap();
+    assert_eq!(opened.words(Slot::Source).unwrap(), comity_ledger::UNREADABLE);
+    assert_eq!(wrong.gate.vault().unread().len(), 1);
 }

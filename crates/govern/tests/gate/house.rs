@@ -4,7 +4,9 @@ use comity_core::{
     Amounts, BoxFuture, Clock, Digest, Entropy, Namespace, Points, Principal, ReasonCode, RiskTier, RunId,
     Spawn, Step, StepId, StepKind, Tenant, Timestamp, Unwatched,
 };
-use comity_govern::{Failure, Gate, Opening, Outcome, Output, Permit, Policy, Run, Scope, Settled, World};
+use comity_govern::{
+    Error, Failure, Gate, Opening, Outcome, Output, Permit, Policy, Run, Scope, Settled, World,
+};
 use comity_ledger::keys::{Keys, MemoryKeys};
 use comity_ledger::{Entry, EntryKind, RunStatus, Vault, account, bare, verify};
 use comity_store::{AccountCell, AccountId, Commit, Durability, Fence, Op, Options, Pump, Store};
@@ -208,6 +210,15 @@ impl House {
     }
 
     pub fn open(&self) -> Arc<Run> {
+        self.try_open(None).unwrap()
+    }
+
+    /// A run about somebody.
+    pub fn open_about(&self, name: &str) -> Arc<Run> {
+        self.try_open(Some(name)).unwrap()
+    }
+
+    pub fn try_open(&self, about: Option<&str>) -> Result<Arc<Run>, Error> {
         let opening = Opening {
             principal: self.person(),
             owner: "one".into(),
@@ -215,9 +226,9 @@ impl House {
             source: b"flow".to_vec(),
             setup: b"{}".to_vec(),
             origin: None,
-            about: None,
+            about: about.map(str::to_owned),
         };
-        self.wait(self.gate.open(opening)).unwrap()
+        self.wait(self.gate.open(opening))
     }
 
     pub fn open_with(&self, policy: Policy) -> Arc<Run> {

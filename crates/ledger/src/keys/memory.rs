@@ -1,8 +1,8 @@
 //! Keys that live as long as the process: for tests, and for stores that do.
 
-use super::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret, TenantKey};
-use comity_core::{Entropy, Tenant};
-use std::collections::HashMap;
+use super::{AtHand, Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret, Survivor, TenantKey};
+use comity_core::{Entropy, SubjectId, Tenant};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Keys in memory. Clones share them, as processes share a folder.
@@ -15,6 +15,8 @@ pub struct MemoryKeys {
 #[derive(Default)]
 struct Held {
     tenants: HashMap<Tenant, Vec<TenantKey>>,
+    destroyed: HashSet<(Tenant, KeyId)>,
+    survivors: HashMap<Tenant, Arc<HashMap<SubjectId, Survivor>>>,
     seed: Option<Secret>,
     pins: HashMap<String, String>,
 }
@@ -49,7 +51,11 @@ impl MemoryKeys {
         let held = self.held();
         let keys = held.tenants.get(tenant);
         let found = keys.and_then(|keys| keys.iter().find(|key| key.id() == id));
-        found.cloned().ok_or_else(|| KeyFault::Gone { tenant: tenant.clone(), id })
+        let missing = |tenant: Tenant| match held.destroyed.contains(&(tenant.clone(), id)) {
+            true => KeyFault::Destroyed { tenant, id },
+            false => KeyFault::Gone { tenant, id },
+        };
+        found.cloned().ok_or_else(|| missing(tenant.clone()))
     }
 }
 
@@ -58,6 +64,21 @@ fn ready<'a, T: Send + 'a>(value: Result<T, KeyFault>) -> KeyFuture<'a, T> {
 }
 
 impl Keys for MemoryKeys {
+    fn at_hand(&self) -> KeyFuture<'_, AtHand> {
+        let held = self.held();
+        ready(Ok(AtHand { signing: held.seed.is_some(), tenants: !held.tenants.is_empty() }))
+    }
+
+    fn survivors<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Arc<HashMap<SubjectId, Survivor>>> {
+        ready(Ok(self.held().survivors.get(tenant).cloned().unwrap_or_default()))
+    }
+
+    fn keep_survivors<'a>(&'a self, tenant: &'a Tenant, survivors: Vec<Survivor>) -> KeyFuture<'a, ()> {
+        let kept = survivors.into_iter().map(|survivor| (survivor.id, survivor)).collect();
+        self.held().survivors.insert(tenant.clone(), Arc::new(kept));
+        ready(Ok(()))
+    }
+
     fn current<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, KeyId> {
         ready(Ok(self.current(tenant)))
     }
@@ -79,9 +100,11 @@ impl Keys for MemoryKeys {
     }
 
     fn destroy<'a>(&'a self, tenant: &'a Tenant, id: KeyId) -> KeyFuture<'a, Destroyed> {
-        if let Some(keys) = self.held().tenants.get_mut(tenant) {
+        let mut held = self.held();
+        if let Some(keys) = held.tenants.get_mut(tenant) {
             keys.retain(|key| key.id() != id);
         }
+        held.destroyed.insert((tenant.clone(), id));
         ready(Ok(Destroyed::Here))
     }
 

@@ -50,7 +50,7 @@ async fn a_destroyed_key_unwraps_nothing_and_its_successor_stays() {
     assert_eq!(keys.destroy(&acme, first).await, Ok(Destroyed::Here));
     assert_eq!(keys.destroy(&acme, first).await, Ok(Destroyed::Here), "again");
     assert_eq!(keys.current(&acme).await, Ok(second));
-    let gone = KeyFault::Gone { tenant: acme.clone(), id: first };
+    let gone = KeyFault::Destroyed { tenant: acme.clone(), id: first };
     assert_eq!(keys.unwrap(&acme, first, b"s", &wrapped).await, Err(gone));
 }
 

@@ -4,9 +4,11 @@
 //! is odd, be it a fault or merely unusual, is left to those who follow the chains one by one.
 
 use super::balance::Balances;
+use super::keys::KeyCheck;
 use super::log::{LogReport, check};
 use super::walk::Walk;
 use super::{Report, Stop};
+use crate::keys::Keys;
 use crate::payload::{self, Commitments, Slot};
 use comity_core::Tenant;
 use comity_store::{EntryRef, Error, Page, PayloadRef, RunRow, Scan, Scanned, Store};
@@ -19,15 +21,16 @@ const MOST_OPEN: usize = 50_000;
 const MOST_ORIGINS: usize = 10_000;
 
 /// The report, if all is well.
-pub async fn sweep(store: &Store) -> Result<Option<Report>, Error> {
-    match follow(store).await {
+pub async fn sweep(store: &Store, keys: Option<&dyn Keys>) -> Result<Option<Report>, Error> {
+    match follow(store, keys).await {
         Ok(report) => Ok(report),
         Err(Stop::Fault(_) | Stop::Store(Error::Corrupt { .. })) => Ok(None),
         Err(Stop::Store(error)) => Err(error),
     }
 }
 
-async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
+async fn follow(store: &Store, keys: Option<&dyn Keys>) -> Result<Option<Report>, Stop> {
+    let mut checked = KeyCheck::new(keys);
     let (mut scan, mut sweep) = (Scan::default(), Sweep::new(store.counts_rows()));
     let mut tenants: HashMap<Tenant, (Balances, LogReport)> = HashMap::new();
     loop {
@@ -38,6 +41,7 @@ async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
         for mut walk in sweep.ended.drain(..) {
             walk.follow_origins(store).await?;
             walk.finish(store).await?;
+            checked.check(store, &walk.row, &walk.sealed).await?;
             let (balances, log) = tenants.entry(walk.row.cell.tenant.clone()).or_default();
             walk.tree.finish(&walk.row.cell, log)?;
             if balances.add(&walk.row, &walk.balance).is_err() {
@@ -48,7 +52,11 @@ async fn follow(store: &Store) -> Result<Option<Report>, Stop> {
             break;
         }
     }
+    if store.stray_subject().await?.is_some() {
+        return Ok(None);
+    }
     let mut report = sweep.report;
+    report.unbooked = checked.unbooked;
     for (tenant, (balances, mut log)) in tenants {
         let leaves = log.leaves;
         log.add(check(store, &tenant, leaves).await?);
@@ -130,6 +138,7 @@ impl Sweep {
         let slot = Slot::ALL.into_iter().find(|slot| *slot as u8 == row.slot)?;
         let committed = last.committed.get(slot)?;
         payload::check(row, committed).ok()?;
+        last.walk.sealed.add(row.subject, slot).ok()?;
         last.found += 1;
         self.report.payloads += 1;
         (row.tenant == last.walk.row.cell.tenant.as_str()).then_some(())

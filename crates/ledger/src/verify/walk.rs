@@ -1,6 +1,7 @@
 //! Follows one run's chain, and compares the run's views with what its entries say.
 
 use super::balance::RunBalance;
+use super::keys::Sealed;
 use super::log::RunTree;
 use super::{Stop, fault};
 use crate::account;
@@ -21,6 +22,8 @@ pub struct Walk {
     pub head: Digest,
     /// The tree over their hashes.
     pub tree: RunTree,
+    /// The keys that their texts are under.
+    pub sealed: Sealed,
     /// What they add up to.
     pub balance: RunBalance,
     /// The last row number, where row numbers rise.
@@ -63,6 +66,7 @@ impl Walk {
             row,
             next: 0,
             head: Digest::ZERO,
+            sealed: Sealed::default(),
             balance: RunBalance::default(),
             last_id: counted.then_some(0),
             epoch: 1,
@@ -148,7 +152,7 @@ impl Walk {
         }
     }
 
-    fn payloads(&self, stored: &EntryRow, entry: &Glance<'_>) -> Result<(), Stop> {
+    fn payloads(&mut self, stored: &EntryRow, entry: &Glance<'_>) -> Result<(), Stop> {
         if stored.payloads.len() != entry.payloads.count() {
             let (there, said) = (stored.payloads.len(), entry.payloads.count());
             return Err(
@@ -164,6 +168,8 @@ impl Walk {
             if row.tenant != stored.tenant {
                 return Err(wrong("its tenant column differs from its entry's"));
             }
+            let sealed = self.sealed.add(row.subject.as_deref(), slot);
+            sealed.map_err(|why| self.wrong(stored.seq, format!("its payload `{}`: {why}", slot.name())))?;
         }
         Ok(())
     }

@@ -2,15 +2,17 @@
 
 use comity_core::{Amounts, ApprovalId, Digest, Entropy, Namespace, ReasonCode, RunId, StepId, StepKind};
 use comity_core::{Tenant, Timestamp};
-use comity_ledger::vault::{Class, RunKeys, subject::Subject};
-use comity_ledger::{Entry, EntryKind, Pen, Report, RunStatus, Slot, StepRef, account, seal, verify};
+use comity_ledger::keys::MemoryKeys;
+use comity_ledger::vault::Fresh;
+use comity_ledger::{Entry, EntryKind, Report, RunStatus, Slot, StepRef, Vault, account, seal};
+use comity_ledger::{verify, verify_with};
 use comity_store::{ApprovalState, Commit, Durability, Fence, Op, Options, Store};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 
 /// Two runs of one namespace, one of another, and one of another tenant.
@@ -48,7 +50,7 @@ pub fn open(path: PathBuf) -> Store {
 struct Scribe<'s> {
     store: &'s Store,
     entropy: Counter,
-    pen: Pen,
+    fresh: Fresh,
     run: RunId,
     tenant: Tenant,
     namespace: Namespace,
@@ -92,7 +94,7 @@ impl Scribe<'_> {
 
     fn commit(&mut self, fence: Fence, entry: Entry, texts: &[(Slot, &[u8])], mut ops: Vec<Op>) {
         let at = ops.iter().position(|op| !matches!(op, Op::OpenRun { .. } | Op::EnsureAccount { .. }));
-        ops.insert(at.unwrap_or(ops.len()), Op::Append(seal(entry, texts, &self.pen, &self.entropy)));
+        ops.insert(at.unwrap_or(ops.len()), Op::Append(seal(entry, texts, &self.fresh.pen, &self.entropy)));
         let at = Timestamp::from_millis(self.at);
         let commit = Commit { tenant: self.tenant.clone(), run: self.run, fence, at, expect: vec![], ops };
         wait(self.store.queue(commit)).unwrap();
@@ -117,12 +119,13 @@ impl Scribe<'_> {
             label: label.into(),
             caps: Amounts::UNLIMITED,
         };
-        let ops = vec![
+        let mut ops = vec![
             Op::OpenRun { namespace: self.namespace.clone(), owner: "one".into() },
             account(account::of_run(self.run), "run"),
             account(account::of_namespace(&self.tenant, &self.namespace), "namespace"),
             account(account::of_tenant(&self.tenant), "tenant"),
         ];
+        ops.extend(self.fresh.ops());
         let mut entry = self.entry(EntryKind::Opened);
         entry.status = Some(RunStatus::Running);
         entry.caps = Some(Amounts::UNLIMITED);
@@ -180,6 +183,12 @@ impl Scribe<'_> {
     }
 }
 
+/// The tenant keys of the database, and of every copy of it.
+pub fn keys() -> MemoryKeys {
+    static KEYS: OnceLock<MemoryKeys> = OnceLock::new();
+    KEYS.get_or_init(|| MemoryKeys::new(Arc::new(Counter(200.into())))).clone()
+}
+
 fn template() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
@@ -198,9 +207,18 @@ fn template() -> &'static [u8] {
         for (run, tenant, namespace) in runs {
             let (tenant, namespace) = (tenant.clone(), namespace.clone());
             let entropy = Counter(run.bytes()[0].into());
-            let subjects = [Class::Content, Class::Structure].map(|class| Subject::random(class, &entropy));
-            let pen = RunKeys::new(subjects.into()).pen().unwrap();
-            scribes.push(Scribe { store: &store, entropy, pen, run, tenant, namespace, epoch: 1, at: 1_000 });
+            let vault = Vault::new(store.clone(), Arc::new(keys()));
+            let fresh = wait(vault.make(&tenant, run, Some("Ada"), &entropy)).unwrap();
+            scribes.push(Scribe {
+                store: &store,
+                entropy,
+                fresh,
+                run,
+                tenant,
+                namespace,
+                epoch: 1,
+                at: 1_000,
+            });
         }
         // Half by half, so that the rows of different runs lie among each other.
         scribes.iter_mut().for_each(Scribe::first_half);
@@ -234,6 +252,11 @@ impl Copy {
     pub fn verify(&self) -> Report {
         let store = self.store();
         wait(verify(&store, None)).unwrap()
+    }
+
+    /// Verifies as somebody does who has the tenant keys.
+    pub fn verify_with_keys(&self) -> Report {
+        wait(verify_with(&Vault::new(self.store(), Arc::new(keys())), None)).unwrap()
     }
 
     pub fn one(&self, tenant: &Tenant, run: RunId) -> Report {

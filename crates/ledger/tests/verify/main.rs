@@ -13,6 +13,7 @@ mod chain;
 mod columns;
 mod fixture;
 mod index;
+mod keys;
 mod parse;
 mod views;
 

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "an effect module: makes, reads and destroys files of keys")]
 
 use comity_core::Tenant;
-use comity_ledger::keys::{KeyFault, Secret};
+use comity_ledger::keys::{KeyFault, KeyId, Secret};
 use rustix::process::geteuid;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -14,11 +14,18 @@ use zeroize::Zeroizing;
 
 /// The longest file that is read.
 const LONGEST: u64 = 4096;
+/// The longest file of survivors that is read: about a hundred million of them.
+const MOST_SURVIVORS: u64 = 16 << 30;
 /// What a file of a key begins with.
 const HEAD: &str = "comity-key-v1 ";
 /// How often, and how far apart, a lock is tried that another process holds: five seconds in all.
 const TRIES: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Whether there is anything at this path. What cannot be looked at counts as there.
+pub fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).err().is_none_or(|error| error.kind() != ErrorKind::NotFound)
+}
 
 /// A folder of keys that is nobody else's.
 pub struct Disk {
@@ -103,9 +110,11 @@ impl Disk {
         Err(self.fault(&path, "another process has held it for five seconds"))
     }
 
-    /// The numbers of a tenant's keys, lowest first.
+    /// The numbers of a tenant's keys, lowest first. Errors if others may look into their folder.
     pub fn numbers(&self, tenant: &Tenant) -> Result<Vec<u64>, KeyFault> {
         let folder = self.of_tenant(tenant);
+        self.only_ours(&self.tenants())?;
+        self.only_ours(&folder)?;
         let mut numbers = Vec::new();
         for name in self.names(&folder)? {
             if let Some(number) = name.strip_suffix(".key").and_then(|number| number.parse().ok()) {
@@ -128,6 +137,84 @@ impl Disk {
             names.extend(entry.file_name().into_string().ok());
         }
         Ok(names)
+    }
+
+    /// Errors if a folder is there and is not ours alone.
+    fn only_ours(&self, folder: &Path) -> Result<(), KeyFault> {
+        match std::fs::symlink_metadata(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.fault(folder, error)),
+            Ok(found) if !found.is_dir() => {
+                Err(self.fault(folder, "it is not a folder (links are not followed)"))
+            }
+            Ok(found) => private(&found).map_err(|why| self.fault(folder, why)),
+        }
+    }
+
+    /// Whether there is a key of any tenant.
+    pub fn has_tenant_keys(&self) -> Result<bool, KeyFault> {
+        for tenant in self.names(&self.tenants())? {
+            if self.names(&self.tenants().join(tenant))?.iter().any(|name| name.ends_with(".key")) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a key still has its name.
+    pub fn has_tenant_key(&self, tenant: &Tenant, number: u64) -> bool {
+        std::fs::symlink_metadata(self.key_path(tenant, number)).is_ok()
+    }
+
+    fn destroyed_path(&self, tenant: &Tenant, id: KeyId) -> PathBuf {
+        self.of_tenant(tenant).join(format!("{id}.destroyed"))
+    }
+
+    /// Whether the key with this id was destroyed here.
+    pub fn is_destroyed(&self, tenant: &Tenant, id: KeyId) -> Result<bool, KeyFault> {
+        Ok(self.read(&self.destroyed_path(tenant, id))?.is_some())
+    }
+
+    /// Writes down that the key with this id was destroyed, before it is: what is under it is then known to be erased,
+    /// and not taken for the texts of another folder's key.
+    pub fn mark_destroyed(&self, locked: &Locked, tenant: &Tenant, id: KeyId) -> Result<(), KeyFault> {
+        if self.is_destroyed(tenant, id)? {
+            return Ok(());
+        }
+        self.make_folder(&self.of_tenant(tenant))?;
+        self.put(locked, &self.destroyed_path(tenant, id), b"destroyed\n")
+    }
+
+    fn survivors_path(&self, tenant: &Tenant) -> PathBuf {
+        self.of_tenant(tenant).join("survivors")
+    }
+
+    /// By what the file of survivors is known to be the same; `None` if there is none.
+    pub fn survivors_stamp(&self, tenant: &Tenant) -> Result<Option<Stamp>, KeyFault> {
+        let path = self.survivors_path(tenant);
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) => Ok(Some(stamp(&found))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.fault(&path, error)),
+        }
+    }
+
+    pub fn survivors(&self, tenant: &Tenant) -> Result<Option<(Stamp, Vec<u8>)>, KeyFault> {
+        let path = self.survivors_path(tenant);
+        let Some((found, file)) = self.open_private(&path)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(MOST_SURVIVORS).read_to_end(&mut bytes).map_err(|error| self.fault(&path, error))?;
+        Ok(Some((stamp(&found), bytes)))
+    }
+
+    pub fn damaged_survivors(&self, tenant: &Tenant) -> KeyFault {
+        self.fault(&self.survivors_path(tenant), "it is damaged, or not a file of this program")
+    }
+
+    /// Puts another file of survivors in the place of the one before.
+    pub fn put_survivors(&self, locked: &Locked, tenant: &Tenant, bytes: &[u8]) -> Result<(), KeyFault> {
+        self.make_folder(&self.of_tenant(tenant))?;
+        self.put(locked, &self.survivors_path(tenant), bytes)
     }
 
     fn key_path(&self, tenant: &Tenant, number: u64) -> PathBuf {
@@ -229,6 +316,13 @@ impl Disk {
     }
 
     fn read(&self, path: &Path) -> Result<Option<Zeroizing<String>>, KeyFault> {
+        let Some((_, file)) = self.open_private(path)? else { return Ok(None) };
+        let mut text = Zeroizing::new(String::with_capacity(128));
+        file.take(LONGEST).read_to_string(&mut text).map_err(|error| self.fault(path, error))?;
+        Ok(Some(text))
+    }
+
+    fn open_private(&self, path: &Path) -> Result<Option<(Metadata, File)>, KeyFault> {
         let file = match OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -239,10 +333,16 @@ impl Disk {
             return Err(self.fault(path, "it is not a file"));
         }
         private(&found).map_err(|why| self.fault(path, why))?;
-        let mut text = Zeroizing::new(String::with_capacity(128));
-        file.take(LONGEST).read_to_string(&mut text).map_err(|error| self.fault(path, error))?;
-        Ok(Some(text))
+        Ok(Some((found, file)))
     }
+}
+
+/// By what a file is known to be the same one: its number, its length, and when it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(u64, u64, i64, i64);
+
+fn stamp(found: &Metadata) -> Stamp {
+    Stamp(found.ino(), found.len(), found.mtime(), found.mtime_nsec())
 }
 
 /// Links are not followed: whoever can place one could otherwise choose the key.

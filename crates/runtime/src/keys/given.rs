@@ -3,8 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use comity_core::Tenant;
+use comity_ledger::book;
 use comity_ledger::keys::{KeyFault, KeyId, Secret, TenantKey};
-use std::sync::atomic::{AtomicBool, Ordering};
+use comity_store::Store;
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// The variable with the key.
@@ -13,19 +15,24 @@ pub(super) const KEY: &str = "COMITY_TENANT_KEY";
 pub(super) const NEXT: &str = "COMITY_TENANT_KEY_NEXT";
 
 /// A tenant key from outside, and the one that is to follow it. They are not ours to destroy.
+///
+/// Which of them is the current one, the store says: the one that the keys in the tenant's book are wrapped by, as an
+/// erasure leaves them. They serve one tenant, because whoever destroys one of them destroys it for everybody.
 pub struct Given {
     key: Secret,
     next: Option<Secret>,
-    /// Whether this process wraps under the next one.
-    advanced: AtomicBool,
+    store: Option<Store>,
+    /// The tenant they serve, once it was seen that there is no other.
+    serves: OnceLock<Tenant>,
 }
 
 impl Given {
     /// What `COMITY_TENANT_KEY` and `COMITY_TENANT_KEY_NEXT` say: 32 bytes each, in base64. `None` without the
     /// first of them.
-    pub fn from_environment() -> Result<Option<Self>, KeyFault> {
+    pub fn from_environment(store: &Store) -> Result<Option<Self>, KeyFault> {
         let read = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty()).map(Zeroizing::new);
-        Self::parse(read(KEY), read(NEXT))
+        let given = Self::parse(read(KEY), read(NEXT))?;
+        Ok(given.map(|given| Self { store: Some(store.clone()), ..given }))
     }
 
     fn parse(
@@ -41,43 +48,81 @@ impl Given {
         if next.as_ref() == Some(&key) {
             return Err(wrong(NEXT, "it is the same key as COMITY_TENANT_KEY"));
         }
-        Ok(Some(Self { key, next, advanced: AtomicBool::new(false) }))
+        Ok(Some(Self { key, next, store: None, serves: OnceLock::new() }))
     }
 
-    /// The keys of a tenant, the current one last.
+    /// The keys of a tenant, in the order they follow each other.
     pub(super) fn keys(&self, tenant: &Tenant) -> Vec<TenantKey> {
-        let key = TenantKey::new(tenant.clone(), self.key.clone());
-        let next = self.next.as_ref().map(|next| TenantKey::new(tenant.clone(), next.clone()));
-        let mut keys: Vec<TenantKey> = [key].into_iter().chain(next).collect();
-        if !self.advanced.load(Ordering::Acquire) {
-            keys.reverse();
+        let secrets = [&self.key].into_iter().chain(&self.next);
+        secrets.map(|secret| TenantKey::new(tenant.clone(), secret.clone())).collect()
+    }
+
+    /// The one that is wrapped under from now on. `destroyed` knows which keys an erasure has left to their owner.
+    pub(super) async fn current(
+        &self,
+        tenant: &Tenant,
+        destroyed: impl Fn(KeyId) -> Result<bool, KeyFault>,
+    ) -> Result<KeyId, KeyFault> {
+        self.serves_only(tenant).await?;
+        let first = TenantKey::new(tenant.clone(), self.key.clone()).id();
+        let Some(stored) = self.stored(tenant).await? else { return Ok(first) };
+        if self.keys(tenant).iter().any(|key| key.id() == stored) {
+            return Ok(stored);
         }
-        keys
+        // The store is a copy from before an erasure.
+        if destroyed(stored)? {
+            Ok(first)
+        } else {
+            Err(KeyFault::Gone { tenant: tenant.clone(), id: stored })
+        }
     }
 
-    pub(super) fn current(&self, tenant: &Tenant) -> KeyId {
-        let advanced = self.advanced.load(Ordering::Acquire);
-        let secret = self.next.as_ref().filter(|_| advanced).unwrap_or(&self.key);
-        TenantKey::new(tenant.clone(), secret.clone()).id()
+    /// The tenant key that the store says is the current one; `None` if there is nothing in it yet.
+    async fn stored(&self, tenant: &Tenant) -> Result<Option<KeyId>, KeyFault> {
+        let Some(store) = &self.store else { return Ok(None) };
+        if let Some(book) = store.run(tenant, book::of_tenant(tenant)).await?
+            && let Some(row) = store.subjects_of(&book).await?.first()
+        {
+            return Ok(Some(row.cell.wrapped.by));
+        }
+        // Nothing was ever erased: all are wrapped by the same one.
+        Ok(store.subjects(tenant, None, 1).await?.first().map(|row| row.cell.wrapped.by))
     }
 
-    pub(super) fn advance(&self, tenant: &Tenant, from: KeyId) -> Result<KeyId, KeyFault> {
-        let current = self.current(tenant);
+    async fn serves_only(&self, tenant: &Tenant) -> Result<(), KeyFault> {
+        if let Some(store) = &self.store
+            && self.serves.get().is_none()
+        {
+            let others = store.tenants().await?;
+            if let Some(other) = others.iter().find(|other| *other != tenant.as_str()) {
+                return Err(two(tenant.as_str(), other));
+            }
+        }
+        match self.serves.get_or_init(|| tenant.clone()) {
+            same if same == tenant => Ok(()),
+            other => Err(two(tenant.as_str(), other.as_str())),
+        }
+    }
+
+    pub(super) fn advance(&self, tenant: &Tenant, current: KeyId, from: KeyId) -> Result<KeyId, KeyFault> {
         if current != from {
             return Ok(current);
         }
         let next = self.next.as_ref().map(|next| TenantKey::new(tenant.clone(), next.clone()).id());
-        match next.filter(|next| *next != from) {
-            Some(next) => {
-                self.advanced.store(true, Ordering::Release);
-                Ok(next)
-            }
-            None => Err(KeyFault::NoNext {
-                tenant: tenant.clone(),
-                how: format!("put it into {NEXT}, 32 random bytes in base64, beside {KEY}"),
-            }),
-        }
+        next.filter(|next| *next != from).ok_or_else(|| KeyFault::NoNext {
+            tenant: tenant.clone(),
+            how: format!(
+                "put the current one, {from}, into {KEY}, and the next, 32 random bytes in base64, into {NEXT}"
+            ),
+        })
     }
+}
+
+fn two(tenant: &str, other: &str) -> KeyFault {
+    wrong(
+        KEY,
+        &format!("it serves one tenant, and here are `{tenant}` and `{other}`: keep their keys in a folder"),
+    )
 }
 
 fn decode(name: &str, text: &str) -> Result<Secret, KeyFault> {
@@ -99,20 +144,21 @@ mod tests {
         Some(Zeroizing::new(STANDARD.encode([byte; 32])))
     }
 
-    #[test]
-    fn goes_from_the_key_to_its_next_and_no_further() {
+    #[tokio::test]
+    async fn goes_from_the_key_to_its_next_and_no_further() {
         let tenant = Tenant::local();
         let given = Given::parse(text(1), text(2)).unwrap().unwrap();
-        let first = given.current(&tenant);
-        let second = given.advance(&tenant, first).unwrap();
-        assert_ne!(first, second);
-        assert_eq!(given.current(&tenant), second);
-        assert_eq!(given.keys(&tenant).last().map(TenantKey::id), Some(second));
-        assert_eq!(given.advance(&tenant, first), Ok(second));
-        assert!(matches!(given.advance(&tenant, second), Err(KeyFault::NoNext { .. })));
+        let ids: Vec<KeyId> = given.keys(&tenant).iter().map(TenantKey::id).collect();
+        let [first, second] = ids[..] else { panic!("two keys") };
+        assert_eq!(given.current(&tenant, |_| Ok(false)).await, Ok(first));
+        assert_eq!(given.advance(&tenant, first, first), Ok(second));
+        assert_eq!(given.advance(&tenant, second, first), Ok(second));
+        assert!(matches!(given.advance(&tenant, second, second), Err(KeyFault::NoNext { .. })));
         let alone = Given::parse(text(1), None).unwrap().unwrap();
-        assert!(matches!(alone.advance(&tenant, first), Err(KeyFault::NoNext { .. })));
-        assert_eq!(alone.current(&tenant), first);
+        assert!(matches!(alone.advance(&tenant, first, first), Err(KeyFault::NoNext { .. })));
+        let other = alone.current(&"other".parse().unwrap(), |_| Ok(false)).await;
+        assert_eq!(other, Ok(first), "each is asked for one tenant");
+        assert!(alone.current(&tenant, |_| Ok(false)).await.is_err(), "one key of two tenants");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Keys that are looked for when they are first needed: who only lists runs needs none.
 
+use super::disk::is_there;
 use super::{FolderKeys, Given, default_folder, in_folder, outside};
-use comity_core::{Entropy, Tenant};
-use comity_ledger::keys::{Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret};
+use comity_core::{Entropy, SubjectId, Tenant};
+use comity_ledger::keys::{AtHand, Destroyed, KeyFault, KeyFuture, KeyId, Keys, Secret, Survivor};
 use comity_store::Store;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -45,7 +47,8 @@ impl Lazy {
     }
 
     async fn open(&self) -> Result<FolderKeys, KeyFault> {
-        FolderKeys::open(&self.folder().await?, Arc::clone(&self.entropy), Given::from_environment()?)
+        let given = Given::from_environment(&self.store)?;
+        FolderKeys::open(&self.folder().await?, Arc::clone(&self.entropy), given)
     }
 
     async fn folder(&self) -> Result<PathBuf, KeyFault> {
@@ -60,18 +63,56 @@ impl Lazy {
         Ok(folder)
     }
 
+    /// The keys, unless there is nothing of this store's here: who only looks makes no folder.
+    async fn there(&self) -> Result<Option<&FolderKeys>, KeyFault> {
+        if self.opened.get().is_none()
+            && !is_there(&self.folder().await?)
+            && Given::from_environment(&self.store)?.is_none()
+        {
+            return Ok(None);
+        }
+        self.keys().await.map(Some)
+    }
+
     async fn store_id(&self) -> Result<[u8; 16], KeyFault> {
         Ok(self.store.id().await?)
     }
 }
 
 impl Keys for Lazy {
+    fn at_hand(&self) -> KeyFuture<'_, AtHand> {
+        Box::pin(async move {
+            match self.there().await? {
+                Some(keys) => keys.at_hand().await,
+                None => Ok(AtHand::default()),
+            }
+        })
+    }
+
+    fn survivors<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Arc<HashMap<SubjectId, Survivor>>> {
+        Box::pin(async move {
+            match self.there().await? {
+                Some(keys) => keys.survivors(tenant).await,
+                None => Ok(Arc::default()),
+            }
+        })
+    }
+
+    fn keep_survivors<'a>(&'a self, tenant: &'a Tenant, survivors: Vec<Survivor>) -> KeyFuture<'a, ()> {
+        Box::pin(async move { self.keys().await?.keep_survivors(tenant, survivors).await })
+    }
+
     fn current<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, KeyId> {
         Box::pin(async move { self.keys().await?.current(tenant).await })
     }
 
     fn living<'a>(&'a self, tenant: &'a Tenant) -> KeyFuture<'a, Vec<KeyId>> {
-        Box::pin(async move { self.keys().await?.living(tenant).await })
+        Box::pin(async move {
+            match self.there().await? {
+                Some(keys) => keys.living(tenant).await,
+                None => Ok(Vec::new()),
+            }
+        })
     }
 
     fn advance<'a>(&'a self, tenant: &'a Tenant, from: KeyId) -> KeyFuture<'a, KeyId> {
@@ -99,7 +140,12 @@ impl Keys for Lazy {
         context: &'a [u8],
         wrapped: &'a [u8],
     ) -> KeyFuture<'a, Secret> {
-        Box::pin(async move { self.keys().await?.unwrap(tenant, by, context, wrapped).await })
+        Box::pin(async move {
+            match self.there().await? {
+                Some(keys) => keys.unwrap(tenant, by, context, wrapped).await,
+                None => Err(KeyFault::Gone { tenant: tenant.clone(), id: by }),
+            }
+        })
     }
 
     fn signing_seed(&self) -> KeyFuture<'_, Secret> {
@@ -113,7 +159,11 @@ impl Keys for Lazy {
             }
             // Whoever only reads makes no folder.
             let folder = self.folder().await?;
-            match FolderKeys::existing(&folder, Arc::clone(&self.entropy), Given::from_environment()?)? {
+            match FolderKeys::existing(
+                &folder,
+                Arc::clone(&self.entropy),
+                Given::from_environment(&self.store)?,
+            )? {
                 Some(keys) => keys.pinned(name).await,
                 None => Ok(None),
             }

@@ -56,7 +56,7 @@ async fn a_destroyed_key_is_on_no_disk_and_in_no_other_process() {
     assert_eq!(other.living(&tenant).await, Ok(vec![first, second]));
     assert_eq!(keys.destroy(&tenant, first).await, Ok(Destroyed::Here));
     assert_eq!(keys.destroy(&tenant, first).await, Ok(Destroyed::Here), "again");
-    let gone = KeyFault::Gone { tenant: tenant.clone(), id: first };
+    let gone = KeyFault::Destroyed { tenant: tenant.clone(), id: first };
     assert_eq!(other.unwrap(&tenant, first, b"x", &wrapped).await, Err(gone));
     assert_eq!(other.current(&tenant).await, Ok(second));
     assert!(files(keys.folder()).iter().all(|file| std::fs::read(file).unwrap() != bytes));
@@ -73,7 +73,7 @@ async fn what_was_left_half_made_or_half_destroyed_is_swept() {
     assert_eq!(keys.living(&tenant).await, Ok(vec![first]));
     let second = keys.advance(&tenant, first).await.unwrap();
     keys.destroy(&tenant, first).await.unwrap();
-    assert_eq!(files(&at), [at.join("00000002.key")]);
+    assert_eq!(files(&at), [at.join("00000002.key"), at.join(format!("{first}.destroyed"))]);
     assert_eq!(keys.current(&tenant).await, Ok(second));
 }
 
@@ -88,6 +88,13 @@ fn refuses_what_others_may_use_and_links() {
     set(&place, 0o750);
     assert!(open(&place).err().unwrap().to_string().contains("mode 750"));
     set(&place, 0o700);
+    assert!(keys.first_or_current(&Tenant::local()).is_ok());
+    for inner in ["tenants", "tenants/local"] {
+        set(&place.join(inner), 0o710);
+        let refused = keys.first_or_current(&Tenant::local()).unwrap_err().to_string();
+        assert!(refused.contains(inner) && refused.contains("mode 710"), "{refused}");
+        set(&place.join(inner), 0o700);
+    }
     set(&place.join("log.key"), 0o604);
     assert!(keys.seed().unwrap_err().to_string().contains("mode 604"));
     set(&place.join("log.key"), 0o600);

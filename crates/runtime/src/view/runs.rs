@@ -5,7 +5,7 @@ use crate::kinds;
 use crate::runtime::Runtime;
 use comity_api::{RunSummary, usd};
 use comity_flow::compile;
-use comity_ledger::{ERASED, Error as LedgerError, Record, RunStatus, Slot, account, book, read_one};
+use comity_ledger::{Error as LedgerError, Record, RunStatus, Slot, account, book, is_closed, read_one};
 use comity_store::RunRow;
 
 /// Runs that are looked at in one read.
@@ -83,7 +83,7 @@ impl Runtime {
 
 fn name(opened: &Record) -> Result<String, LedgerError> {
     let source = opened.words(Slot::Source)?;
-    if source == ERASED {
+    if is_closed(&source) {
         return Ok(source);
     }
     let plan = compile(&source, &kinds());

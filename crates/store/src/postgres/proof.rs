@@ -169,6 +169,12 @@ impl Postgres {
         self.all(Sees::Tenant(tenant), sql, &values, subject).await
     }
 
+    pub async fn stray_subject(&self) -> Result<Option<SubjectId>, Error> {
+        let sql = "SELECT s.id FROM subjects s LEFT JOIN runs r ON r.key = s.run AND r.tenant = s.tenant
+                   WHERE r.key IS NULL LIMIT 1";
+        self.one(Sees::All, sql, &[], |row| bytes(row, 0, SubjectId::from_slice)).await
+    }
+
     pub async fn subjects_of(&self, run: &RunCell) -> Result<Vec<SubjectRow>, Error> {
         let sql = concat!(
             "SELECT ",

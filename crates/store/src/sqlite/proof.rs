@@ -181,6 +181,18 @@ impl Sqlite {
         })
     }
 
+    pub async fn stray_subject(&self) -> Result<Option<SubjectId>, Error> {
+        self.read(|connection| {
+            let mut query = connection.prepare_cached(
+                "SELECT s.id FROM subjects s LEFT JOIN runs r ON r.key = s.run AND r.tenant = s.tenant
+                 WHERE r.key IS NULL LIMIT 1",
+            )?;
+            let id: Option<Vec<u8>> = query.query_row([], |row| row.get(0)).optional()?;
+            // An id that is none belongs to nothing either.
+            Ok(id.map(|id| SubjectId::from_slice(&id).unwrap_or(SubjectId::from_bytes([0; 16]))))
+        })
+    }
+
     pub async fn subjects_of(&self, run: &RunCell) -> Result<Vec<SubjectRow>, Error> {
         self.read(|connection| {
             let mut query = connection.prepare_cached(

@@ -3,7 +3,8 @@
 
 use crate::place::{Kind, Place};
 use crate::postgres_server::try_psql;
-use crate::{Kept, MIDDLE, found, kept};
+use crate::{Kept, MIDDLE, found, found_with_keys, kept};
+use comity_ledger::Fault;
 
 /// Other values for a column of this type, as SQL.
 fn others(column: &str, kind: &str) -> Vec<String> {
@@ -40,6 +41,18 @@ fn written(place: &Place, table: &str) -> String {
 
 /// Changes each column of `row` but one, one at a time, and puts it right again. Each change is noticed.
 fn each_is_noticed(place: &Place, table: &str, row: &str, known: &[&str], but: Option<&str>) {
+    each_is_found(place, table, row, known, but, &found);
+}
+
+/// The same, by whatever `find` finds.
+fn each_is_found(
+    place: &Place,
+    table: &str,
+    row: &str,
+    known: &[&str],
+    but: Option<&str>,
+    find: &dyn Fn(&Place) -> Option<Fault>,
+) {
     let columns = columns(place, table);
     let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, known, "the columns of {table}");
@@ -56,11 +69,11 @@ fn each_is_noticed(place: &Place, table: &str, row: &str, known: &[&str], but: O
     for (column, kind) in columns.iter().filter(|(name, _)| Some(name.as_str()) != but) {
         for other in others(column, kind) {
             place.execute(&format!("UPDATE {table} SET {column} = {other} WHERE id = (SELECT id FROM kept)"));
-            assert!(found(place).is_some(), "{table}.{column} = {other} went unseen where {row}");
+            assert!(find(place).is_some(), "{table}.{column} = {other} went unseen where {row}");
             place.execute(&put_right);
         }
     }
-    assert_eq!(found(place), None, "everything was put right");
+    assert_eq!(find(place), None, "everything was put right");
 }
 
 /// The number of an entry of the second run, as text.
@@ -107,6 +120,35 @@ fn every_column_of_a_payload_is_covered() {
         for text in texts {
             let columns = ["id", "tenant", "codec", "subject", "salt", "body"];
             each_is_noticed(&place, "payloads", &format!("id = {text}"), &columns, None);
+        }
+    }
+}
+
+#[test]
+fn every_column_of_a_key_is_covered() {
+    let kept = kept(Kind::Postgres);
+    let place = kept.now.copy();
+    for class in [0, 1] {
+        let of =
+            format!("SELECT encode(id, 'hex') FROM subjects WHERE run = {} AND class = {class}", kept.run(1));
+        let row = format!("id = '\\x{}'", place.texts(&of).pop().unwrap());
+        let columns = ["tenant", "id", "run", "class", "by_key", "wrapped", "label"];
+        // It is empty here: no byte of it can be another. It is changed below.
+        let find = |place: &Place| found_with_keys(kept, place);
+        each_is_found(&place, "subjects", &row, &columns, Some("label"), &find);
+        let now = || (found(&place).is_some(), find(&place).is_some());
+        for (change, without_keys) in [
+            ("UPDATE subjects SET run = NULL WHERE", true),
+            ("UPDATE subjects SET class = 1 - class WHERE", true),
+            ("DELETE FROM subjects WHERE", true),
+            ("UPDATE subjects SET label = decode('00', 'hex') WHERE", false),
+        ] {
+            place.execute(&format!("{change} {row}"));
+            assert_eq!(now(), (without_keys, true), "{change}");
+            place.execute(&format!(
+                "DELETE FROM subjects WHERE {row}; INSERT INTO subjects SELECT * FROM kept"
+            ));
+            assert_eq!(now(), (false, false), "it was put right");
         }
     }
 }

@@ -24,8 +24,8 @@ use comity_ledger::log::check::open_by;
 use comity_ledger::log::checkpoint::Checkpoint;
 use comity_ledger::log::note::Verifier;
 use comity_ledger::log::sequence::KEY_PIN;
-use comity_ledger::{Fault, verify, verify::held_against};
-use comity_runtime::keys::KeyPlace;
+use comity_ledger::{Fault, Vault, verify, verify::held_against, verify_with};
+use comity_runtime::keys::{FolderKeys, KeyPlace, in_folder};
 use comity_runtime::{Durability, Hooks, Request, Runtime, Settings, no_files, system_world};
 use comity_testkit::flows;
 use place::{Kind, Place};
@@ -111,6 +111,17 @@ fn newest(place: &Place) -> Checkpoint {
 /// What verification finds.
 fn found(place: &Place) -> Option<Fault> {
     wait(async { verify(&place.store(), None).await.unwrap().fault })
+}
+
+/// The same, by somebody who has the tenant keys.
+fn found_with_keys(kept: &Kept, place: &Place) -> Option<Fault> {
+    wait(async {
+        let store = place.store();
+        let folder = in_folder(kept.keys.path(), &store.id().await.unwrap());
+        let entropy = system_world(Arc::new(Unwatched)).entropy;
+        let keys = FolderKeys::open(&folder, entropy, None).unwrap();
+        verify_with(&Vault::new(store, Arc::new(keys)), None).await.unwrap().fault
+    })
 }
 
 impl Kept {
