@@ -301,8 +301,12 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def run_id(text):
     need(re.fullmatch("run_[0-7][%s]{25}" % CROCKFORD, text), "the entry names no run")
+    return id_bytes(text[4:])
+
+
+def id_bytes(letters):
     value = 0
-    for character in text[4:]:
+    for character in letters:
         value = value * 32 + CROCKFORD.index(character)
     return value.to_bytes(16, "big")
 
@@ -319,10 +323,106 @@ def entry_of(body):
     return entry
 
 
+# What the bytes 0x00 to 0x1b, and then 0xf8 to 0xff, stand for in a packed body.
+PHRASES = [
+    '{"at":',
+    ',"at":',
+    '{"approval":"',
+    ',"caps":{"micro_usd":',
+    ',"checks":[["approval","',
+    'pass"],["breaker","pass"],["budget","pass"],["deadline","pass"],["depth","pass"],["input_size","pass"],["risk","',
+    'pass"],["step_limit","pass"]]',
+    'pass"],["',
+    ',"expires":',
+    ',"hold":{"micro_usd":',
+    ',"millis":',
+    ',"steps":',
+    ',"tokens":',
+    ',"kind":"',
+    '","namespace":"default","payloads":{"act":"',
+    '","namespace":"default","payloads":{"output":"',
+    '","namespace":"',
+    '"},"policy":"',
+    '","principal":"',
+    '"},"principal":"',
+    '","release":{"micro_usd":',
+    '},"run":"',
+    '","run":"',
+    '","step":{"attempt":1,"contract":"',
+    '","id":"',
+    '","idempotent":true,"iteration":0,"kind":"tool_call","ordinal":',
+    ',"risk":1},"tenant":"',
+    'usage":{"micro_usd":',
+    '","note":"',
+    '","status":"',
+    '","reason":"',
+    '","idempotent":true,"iteration":0,"kind":"',
+    '","parent":"',
+    ',"ordinal":',
+    '"breaker","pass"],["budget","pass"],["deadline","pass"],["depth","pass"],["input_size","pass"],["risk","pass"],["step_limit","pass"]]',
+    '"},"reason":"',
+]
+PHRASES = {place if place < 0x1C else place - 0x1C + 0xF8: phrase.encode() for place, phrase in enumerate(PHRASES)}
+VALUE = re.compile(rb"[0-9a-f]{64}|(run|stp|apr)_[0-7][0-9A-HJKMNP-TV-Z]{25}")
+DIGEST, IDS = 0x1C, {0x1D: b"run_", 0x1E: b"stp_", 0x1F: b"apr_"}
+
+
+def id_text(raw):
+    value = int.from_bytes(raw, "big")
+    return "".join(CROCKFORD[value >> 5 * place & 31] for place in range(25, -1, -1)).encode()
+
+
+def pack(body):
+    out, at = bytearray(), 0
+    while at < len(body):
+        fits = [code for code, phrase in PHRASES.items() if body.startswith(phrase, at)]
+        value = VALUE.match(body, at)
+        if fits:
+            code = max(fits, key=lambda fit: len(PHRASES[fit]))
+            out.append(code)
+            at += len(PHRASES[code])
+        elif value and value[1]:
+            out.append({prefix: code for code, prefix in IDS.items()}[value[1] + b"_"])
+            out += id_bytes(value[0][4:].decode())
+            at = value.end()
+        elif value:
+            out.append(DIGEST)
+            out += bytes.fromhex(value[0].decode())
+            at = value.end()
+        else:
+            need(body[at] >= 0x20, "a body has a control character")
+            out.append(body[at])
+            at += 1
+    return bytes(out)
+
+
+def unpack(packed):
+    out, at = b"", 0
+    while at < len(packed):
+        code, rest = packed[at], packed[at + 1 :]
+        length = 32 if code == DIGEST else 16 if code in IDS else 0
+        need(len(rest) >= length, "a packed body is cut off")
+        if code in PHRASES:
+            out += PHRASES[code]
+        elif code == DIGEST:
+            out += rest[:32].hex().encode()
+        elif code in IDS:
+            out += IDS[code] + id_text(rest[:16])
+        else:
+            out += packed[at : at + 1]
+        at += 1 + length
+    need(pack(out) == packed, "a packed body is misspelt")
+    try:
+        return out.decode()
+    except UnicodeDecodeError:
+        raise Bad("a packed body is not UTF-8")
+
+
 def proof(text, key, witnesses):
     head, found, note = text.partition("\n\n")
     lines = head.split("\n")
     need(found and len(lines) == 5, "it is not a whole proof")
+    body = lines[2] if lines[0].endswith("v1") else unpack(unbase64(lines[2]))
     seq, before = words(lines[1], "entry", 2)
     kind, size, run_path = words(lines[3], "run", 3)
     index, log_path = words(lines[4], "log", 2)
@@ -331,8 +431,8 @@ def proof(text, key, witnesses):
     need(len(before) == 1 and kind in KINDS, "it is not a whole proof")
     origin, (log_size, root) = checkpoint(note.encode(), key, witnesses)
     need((seq == 0) == (before[0] == bytes(32)), "the hash before the entry is not one that place can have")
-    entry = entry_of(lines[2])
-    hashed = sha256(b"comity/entry/v1\n", before[0], seq.to_bytes(8, "big"), lines[2].encode())
+    entry = entry_of(body)
+    hashed = sha256(b"comity/entry/v1\n", before[0], seq.to_bytes(8, "big"), body.encode())
     run_root = root_of_path(leaf_hash(hashed), seq, size, run_path)
     leaf = b"comity/leaf/v1\n" + run_id(entry["run"]) + bytes([KINDS[kind]]) + size.to_bytes(8, "big") + run_root
     top = root_of_path(leaf_hash(leaf), index, log_size, log_path)
@@ -364,7 +464,7 @@ def verify(raw, key, witnesses, kept=None):
     except UnicodeDecodeError:
         raise Bad("it is not UTF-8")
     first = text.partition("\n")[0]
-    if first == "comity/proof/v1":
+    if first in ("comity/proof/v1", "comity/proof/v2"):
         what, heads = proof(text, key, witnesses)
     elif first == "comity/consistency/v1":
         what, heads = consistency(text, key, witnesses)

@@ -9,6 +9,7 @@ pub mod consistency;
 pub mod leaf;
 pub mod merkle;
 pub mod note;
+pub mod pack;
 pub mod proof;
 pub mod prove;
 pub mod sequence;

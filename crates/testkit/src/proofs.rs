@@ -8,7 +8,7 @@ use comity_ledger::log::consistency::Consistency;
 use comity_ledger::log::leaf::{Leaf, LeafKind, entry_leaf};
 use comity_ledger::log::merkle::{Frontier, Head, Lookup, PathBuilder};
 use comity_ledger::log::note::{Kind, Note, NoteSigner as _, SecretKey};
-use comity_ledger::log::proof::Proof;
+use comity_ledger::log::proof::{PLAIN, Proof};
 use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef, Verdict, link};
 
 /// Why there are no proofs.
@@ -187,8 +187,19 @@ impl Library {
             log_path: self.nodes(Lookup::path(index as u64, size as u64)).ok_or("no path")?,
             note: self.note(size)?,
         };
-        Ok(proof.to_bytes())
+        Ok(if random.one_in(4) { plain(&proof) } else { proof.to_bytes() })
     }
+}
+
+/// The file as it was before bodies were packed.
+fn plain(proof: &Proof) -> Vec<u8> {
+    let mut lines = lines(&proof.to_bytes());
+    for (at, line) in [(0, PLAIN), (2, proof.body.as_str())] {
+        if let Some(slot) = lines.get_mut(at) {
+            *slot = line.as_bytes().to_vec();
+        }
+    }
+    lines.join(&b'\n')
 }
 
 fn bytes<const N: usize>(random: &Random) -> [u8; N] {

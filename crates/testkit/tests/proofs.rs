@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "the other verifier is a process")]
 
 use comity_ledger::log::check::{Shown, Trust, check};
+use comity_ledger::log::pack::{PHRASES, code};
+use comity_ledger::log::proof::Proof;
 use comity_testkit::proofs::{Library, damaged};
 use comity_testkit::random::Random;
 use std::io::Write;
@@ -90,4 +92,31 @@ fn python_agrees_about_every_proof() {
 #[test]
 fn python_agrees_with_its_own_signatures_too() {
     agree(true);
+}
+
+/// Two files that are not made anew: what was handed out once is verified ever after.
+#[test]
+fn files_that_were_handed_out_still_hold() {
+    let key = include_str!("proofs/key.txt").trim().parse().unwrap();
+    let trust = Trust { key, witnesses: Vec::new() };
+    let files =
+        [include_bytes!("proofs/plain.proof").to_vec(), include_bytes!("proofs/packed.proof").to_vec()];
+    let [plain, packed] = files.each_ref().map(|file| check(file, &trust).unwrap());
+    assert_eq!(plain, packed);
+    assert!(ask_python(&files, &trust, false).iter().all(Option::is_none));
+    // What is written today is the packed one, byte for byte, whichever of them was read.
+    let written = files.each_ref().map(|file| Proof::parse(file).unwrap().to_bytes());
+    let [_, packed] = files;
+    assert_eq!(written, [packed.clone(), packed]);
+}
+
+/// The table on the page is the table of the program.
+#[test]
+fn the_page_names_every_phrase() {
+    let page =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/reference/ledger-format.md"));
+    for (place, phrase) in (0..).zip(PHRASES) {
+        let row = format!("\n| `{:02x}` | `{phrase}` |\n", code(place));
+        assert!(page.contains(&row), "{row}");
+    }
 }

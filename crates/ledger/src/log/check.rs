@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::consistency::{CONSISTENCY, Consistency};
 use super::note::{BadNote, Note, Verifier};
-use super::proof::{LONGEST, PROOF, Proof};
+use super::proof::{LONGEST, PLAIN, PROOF, Proof};
 use crate::entry::Entry;
 use comity_core::Digest;
 
@@ -99,7 +99,7 @@ impl Shown {
 pub fn origin_of(file: &[u8]) -> Option<String> {
     let text = str::from_utf8(file).ok().filter(|text| text.len() <= LONGEST)?;
     let text = match text.split_once('\n')?.0 {
-        PROOF | CONSISTENCY => text.split_once("\n\n")?.1,
+        PROOF | PLAIN | CONSISTENCY => text.split_once("\n\n")?.1,
         _ => text,
     };
     Some(text.split_once('\n')?.0.to_owned())
@@ -111,7 +111,7 @@ pub fn check(file: &[u8], trust: &Trust) -> Result<Shown, NotShown> {
         return Err(NotShown::Malformed("it is longer than 64 KiB"));
     }
     match file.split(|byte| *byte == b'\n').next() {
-        Some(first) if first == PROOF.as_bytes() => {
+        Some(first) if [PROOF, PLAIN].map(str::as_bytes).contains(&first) => {
             let proof = Proof::parse(file).map_err(NotShown::Malformed)?;
             let checkpoint = open(&proof.note, trust)?;
             let (entry, hash) = proof.entry_under(&checkpoint).map_err(NotShown::Wrong)?;

@@ -1,27 +1,31 @@
 //! A proof that one entry is in a tenant's log, in one file, for somebody who has only the log's public key.
 //!
 //! ```text
-//! comity/proof/v1
+//! comity/proof/v2
 //! entry SEQ HASH-BEFORE
-//! BODY
+//! PACKED BODY
 //! run KIND SIZE PATH
 //! log INDEX PATH
 //!
 //! the signed checkpoint
 //! ```
 //!
-//! Hashes are in base64, and a path is its hashes one after another, from the leaf up (`-` when there is none).
+//! Hashes are in base64, and a path is its hashes one after another, from the leaf up (`-` when there is none). So is
+//! the body, once it is [packed](super::pack). In files that begin with `comity/proof/v1` it stands as it was hashed.
 
 use super::checkpoint::{Checkpoint, parts_of_origin};
 use super::leaf::{Leaf, LeafKind, entry_leaf};
 use super::merkle::root_of_path;
-use super::text::{decode_hashes, encode, encode_hashes, number};
+use super::pack::{pack, unpack};
+use super::text::{decode, decode_hashes, encode, encode_hashes, number};
 use crate::chain::link;
 use crate::entry::Entry;
 use comity_core::Digest;
 
 /// The first line of a proof.
-pub const PROOF: &str = "comity/proof/v1";
+pub const PROOF: &str = "comity/proof/v2";
+/// The first line of a proof whose body is not packed: that is read, and written only of bodies that no entry has.
+pub const PLAIN: &str = "comity/proof/v1";
 /// The longest file that is read as a proof, in bytes.
 pub const LONGEST: usize = 64 << 10;
 /// The most hashes a path may have: a tree of 2⁶⁴ leaves is not deeper.
@@ -53,11 +57,14 @@ pub struct Proof {
 impl Proof {
     /// The file.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let (first, body) = match pack(&self.body) {
+            Some(packed) => (PROOF, encode(&packed)),
+            None => (PLAIN, self.body.clone()),
+        };
         let head = format!(
-            "{PROOF}\nentry {} {}\n{}\nrun {} {} {}\nlog {} {}\n\n",
+            "{first}\nentry {} {}\n{body}\nrun {} {} {}\nlog {} {}\n\n",
             self.seq,
             encode(&self.before.0),
-            self.body,
             self.kind.word(),
             self.size,
             encode_hashes(&self.run_path),
@@ -76,11 +83,12 @@ impl Proof {
         let (head, note) = file.split_once("\n\n").ok_or("it has no checkpoint")?;
         let mut lines = head.split('\n');
         let mut line = || lines.next().ok_or("a line is missing");
-        if line()? != PROOF {
+        let first = line()?;
+        if first != PROOF && first != PLAIN {
             return Err("it is not a proof of this format");
         }
         let (seq, before) = entry_line(line()?).ok_or("its entry line cannot be read")?;
-        let body = line()?.to_owned();
+        let body = body_of(line()?, first == PLAIN).ok_or("its entry is not packed as it has to be")?;
         let (kind, size, run_path) = run_line(line()?).ok_or("its run line cannot be read")?;
         let (index, log_path) = log_line(line()?).ok_or("its log line cannot be read")?;
         if lines.next().is_some() {
@@ -112,6 +120,10 @@ impl Proof {
             _ => Err("its entry is another tenant's than its log".to_owned()),
         }
     }
+}
+
+fn body_of(line: &str, is_plain: bool) -> Option<String> {
+    if is_plain { Some(line.to_owned()) } else { unpack(&decode(line)?) }
 }
 
 fn entry_line(line: &str) -> Option<(u64, Digest)> {
