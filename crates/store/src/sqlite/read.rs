@@ -41,11 +41,19 @@ impl Sqlite {
     }
 
     pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        self.read_alone(|connection| query(connection))
+    }
+
+    /// The same for a query that sets up its connection.
+    pub(super) fn read_alone<T>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
         match &self.pinned {
             None => self.inner.read(query),
             Some(pinned) => {
-                let connection = pinned.lock().unwrap_or_else(PoisonError::into_inner);
-                query(&connection)
+                let mut connection = pinned.lock().unwrap_or_else(PoisonError::into_inner);
+                query(&mut connection)
                     .map_err(|error| fail::explain(error, &self.inner.path, self.inner.patience))
             }
         }
@@ -53,14 +61,14 @@ impl Sqlite {
 }
 
 impl Inner {
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+    fn read<T>(&self, query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let fail = |error| fail::explain(error, &self.path, self.patience);
         let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match pooled {
+        let mut connection = match pooled {
             Some(connection) => connection,
             None => self.reader().map_err(fail)?,
         };
-        let result = query(&connection).map_err(fail);
+        let result = query(&mut connection).map_err(fail);
         let mut pool = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if pool.len() < 4 {
             pool.push(connection);

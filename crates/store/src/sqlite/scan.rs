@@ -9,7 +9,11 @@ use crate::error::Error;
 use crate::scan::{EntryRef, Page, PayloadRef, SCAN_LEAVES, SCAN_PAGE, Scan, Scanned};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, Rows};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Rows};
+use std::ffi::c_int;
+
+/// More steps than the check of pages takes beside one for each page.
+const SPARE: i64 = 4_096;
 
 /// The tables that grow with the number of entries; every other is small beside them.
 const LARGE: &str = "'entries', 'payloads'";
@@ -21,27 +25,27 @@ impl Sqlite {
         scan: &mut Scan,
         mut visit: impl FnMut(Scanned<'_>) -> bool + Send,
     ) -> Result<Page, Error> {
-        self.read(|connection| {
-            if scan.entry.is_none() && !is_sound(connection)? {
-                return Ok(Page::Odd);
-            }
-            match page(connection, scan, &mut visit)? {
-                None => Ok(Page::Odd),
-                Some(SCAN_PAGE) => Ok(Page::More),
-                Some(_) => Ok(if is_whole(connection, scan)? { Page::Whole } else { Page::Odd }),
-            }
+        if scan.entry.is_none() && !self.read_alone(is_sound)? {
+            return Ok(Page::Odd);
+        }
+        self.read(|connection| match page(connection, scan, &mut visit)? {
+            None => Ok(Page::Odd),
+            Some(SCAN_PAGE) => Ok(Page::More),
+            Some(_) => Ok(if is_whole(connection, scan)? { Page::Whole } else { Page::Odd }),
         })
     }
 }
 
-/// Whether the file's structure is sound, and the indexes of the small tables say what the tables say.
+/// Whether the file's structure is sound, and the rows and indexes of the small tables are what they may be.
 ///
-/// The index of the entries is compared while they are read: asking SQLite takes a search for each of them.
-fn is_sound(connection: &Connection) -> rusqlite::Result<bool> {
-    let is_ok = |sql: &str| connection.query_row(sql, [], |row| Ok(text(row, 0)? == "ok"));
-    if !is_ok("PRAGMA quick_check(1)")? {
+/// The rows of the large tables are looked at while they are read, each column as the type it has to have, and their
+/// index is compared on the way: asking SQLite takes another reading, and a search for each of them.
+fn is_sound(connection: &mut Connection) -> rusqlite::Result<bool> {
+    let is_pinned = !connection.is_autocommit();
+    if !is_structured(connection)? || is_pinned == connection.is_autocommit() {
         return Ok(false);
     }
+    let is_ok = |sql: &str| connection.query_row(sql, [], |row| Ok(text(row, 0)? == "ok"));
     let sql = format!(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ({LARGE}) AND name NOT LIKE 'sqlite_%'"
     );
@@ -53,6 +57,25 @@ fn is_sound(connection: &Connection) -> rusqlite::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Whether every page of the file is used once, and each tree is in order: what `quick_check` looks at first.
+///
+/// Afterwards it reads every row. It is stopped there: SQLite asks whether to go on each `NUM` pages that it checks
+/// and, later, each `NUM` steps of its program. With a number that is larger than the file, it asks only once the
+/// pages are done. A fault ends the check of the pages before it could ask.
+fn is_structured(connection: &mut Connection) -> rusqlite::Result<bool> {
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let beyond = pages.checked_add(SPARE).and_then(|number| c_int::try_from(number).ok());
+    if let Some(beyond) = beyond {
+        connection.progress_handler(beyond, Some(|| true))?;
+    }
+    let answer = connection.query_row("PRAGMA quick_check(1)", [], |row| Ok(text(row, 0)? == "ok"));
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match answer {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(true),
+        answer => answer,
+    }
 }
 
 /// Reads a page; how many entries it had, or `None` if something is odd.
@@ -199,3 +222,6 @@ fn bytes<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
 fn odd(value: ValueRef<'_>, column: usize) -> rusqlite::Error {
     rusqlite::Error::InvalidColumnType(column, column.to_string(), value.data_type())
 }
+
+#[cfg(test)]
+mod tests;
