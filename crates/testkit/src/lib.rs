@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod grown;
 pub mod house;
 pub mod keys;
+pub mod node;
 #[expect(
     clippy::disallowed_methods,
     clippy::expect_used,
