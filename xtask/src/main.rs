@@ -10,6 +10,7 @@
 mod architecture;
 mod bench;
 mod cases;
+mod controls;
 mod fuzz;
 mod lexer;
 mod sim;
@@ -30,6 +31,7 @@ const COMMANDS: &[Command] = &[
         bench::run,
     ),
     ("cases", "print how the cases taken from MeshFlow are answered", cases::run),
+    ("controls", "take each control out and see its test fail: `controls [NAME…]`", controls::run),
     (
         "fuzz",
         "mangled input until the time is up: `fuzz condition|loader [--minutes 1] [--seed S]`",
@@ -57,7 +59,7 @@ fn dispatch(name: &str, rest: &[String]) -> ExitCode {
 fn usage(what: &str) -> ExitCode {
     eprintln!("error: {what}\n\nusage: cargo xtask <command>\n");
     for (name, about, _) in COMMANDS {
-        eprintln!("  {name:<8}{about}");
+        eprintln!("  {name:<10}{about}");
     }
     ExitCode::from(2)
 }

@@ -73,7 +73,8 @@ impl Agent {
         let Some(scope) = permit.scope() else {
             return Err(Failure::Failed(format!("nothing can be nested in agent `{}`", self.name)));
         };
-        Turn::new(self, gate, scope, brief, request, tools).run().await
+        let scope = scope.acting(&self.name, self.keys.role.name());
+        Turn::new(self, gate, scope, brief, request, tools).run(permit).await
     }
 
     /// How many model calls a turn has at most. One without tools can only be told so, once.

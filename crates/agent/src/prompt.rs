@@ -1,5 +1,6 @@
 //! What a model is told, made from what the agent is given.
 
+use comity_core::Taint;
 use comity_govern::Input;
 use comity_model::tokens;
 use serde_json::{Map, Value};
@@ -15,6 +16,8 @@ pub(crate) struct Brief<'i> {
     pub(crate) context: Map<String, Value>,
     /// Which pass of a loop this is, from 0.
     pub(crate) pass: usize,
+    /// The untrusted sources that went into any of it.
+    pub(crate) taint: Taint,
     shared: Option<&'i Value>,
     repair: Option<&'i Value>,
 }
@@ -27,7 +30,8 @@ impl<'i> Brief<'i> {
         let task = get("task").and_then(Value::as_str).unwrap_or_default();
         let pass = get("iteration").and_then(Value::as_u64).and_then(|pass| usize::try_from(pass).ok());
         let pass = pass.unwrap_or_default();
-        Self { task, context, pass, shared: get("shared"), repair: get("repair") }
+        let (taint, shared, repair) = (input.taint, get("shared"), get("repair"));
+        Self { task, context, pass, taint, shared, repair }
     }
 
     /// Whether an earlier answer was sent back.

@@ -3,7 +3,7 @@
 use crate::agent::amounts;
 use crate::prompt::{Brief, said};
 use crate::{Agent, Tools};
-use comity_core::{Amounts, ReasonCode, RiskTier, Step, StepKind};
+use comity_core::{Amounts, ReasonCode, RiskTier, Step, StepKind, Taint};
 use comity_govern::{Ended, Failure, Gate, Input, Outcome, Output, Permit, Scope};
 use comity_model::sandbox::{self, Scene};
 use comity_model::{Message, Price, Reply, Request, ToolCall, Usage, tokens};
@@ -41,6 +41,8 @@ pub(crate) struct Turn<'t> {
     /// How many tool calls it may still make.
     calls_left: u64,
     used: Usage,
+    /// The untrusted sources that went into what was said so far.
+    taint: Taint,
 }
 
 impl<'t> Turn<'t> {
@@ -55,14 +57,17 @@ impl<'t> Turn<'t> {
         let calls_left = agent.keys.max_tool_calls;
         // A second turn about the same step stands behind the first.
         let nested = if brief.repairs() { REPAIRS } else { 0 };
-        Self { agent, gate, scope, brief, request, tools, nested, calls_left, used: Usage::default() }
+        let (used, taint) = (Usage::default(), brief.taint);
+        Self { agent, gate, scope, brief, request, tools, nested, calls_left, used, taint }
     }
 
-    pub(crate) async fn run(mut self) -> Result<Output, Failure> {
+    /// Plays the turn. What its answer came from is said to the permit of the turn.
+    pub(crate) async fn run(mut self, permit: &mut Permit) -> Result<Output, Failure> {
         let most = self.agent.calls();
         for number in 1..=most {
             let reply = self.ask(number - 1).await?;
             self.used = self.used.plus(reply.usage);
+            permit.taint(self.taint);
             if reply.tool_calls.is_empty() {
                 return Ok(self.output(reply));
             }
@@ -92,6 +97,7 @@ impl<'t> Turn<'t> {
         let effect = async |permit: &mut Permit| ask_sandbox(permit, request, &scene).await;
         let outcome = self.gate.run(&self.scope, step, effect).await;
         match outcome.map_err(|error| self.stop(error))? {
+            // The turn's own sources: an answer to what is not trusted is not trusted either.
             Outcome::Settled(settled) => serde_json::from_value(settled.output.value)
                 .map_err(|_| Failure::Failed(format!("`{name}` has no answer on record"))),
             // Why it was refused is why the turn fails: a run out of money is not a model that failed.
@@ -121,6 +127,8 @@ impl<'t> Turn<'t> {
             ordinal,
             iteration: 0,
             name: format!("{}/model", self.agent.name).into(),
+            target: self.request.model.as_str().into(),
+            action: Arc::default(),
             kind: StepKind::ModelCall,
             risk: RiskTier::ReadOnly,
             idempotent: true,
@@ -129,6 +137,7 @@ impl<'t> Turn<'t> {
             bound: Amounts { micro_usd: price.micros(), steps: 1, tokens, ..Amounts::ZERO },
             timeout: None,
             input: Input::new(self.request.to_value()).bytes,
+            taint: self.taint,
         })
     }
 
@@ -164,7 +173,7 @@ impl<'t> Turn<'t> {
             return none();
         }
         let input = json!({"arguments": call.arguments, "context": {}, "task": self.brief.task});
-        let input = Input::new(input);
+        let input = Input::tainted(input, self.taint);
         let Some(step) = self.tools.step(&self.scope, self.nested, call, &input) else { return none() };
         self.place();
         let name: Arc<str> = format!("{}/{}", self.agent.name, call.tool).into();
@@ -173,9 +182,16 @@ impl<'t> Turn<'t> {
         let effect = async |permit: &mut Permit| tools.call(permit, &call.tool, &input).await;
         let outcome = self.gate.run(&self.scope, step, effect).await;
         match outcome.map_err(|error| self.stop(error))? {
-            Outcome::Settled(settled) => Ok(Ok(said(&settled.output.value))),
+            Outcome::Settled(settled) => {
+                self.taint = self.taint | settled.taint;
+                Ok(Ok(said(&settled.output.value)))
+            }
             Outcome::Denied(refusal) => Ok(Err(format!("refused: {}", refusal.message))),
-            Outcome::Failed(ended) => Ok(Err(format!("failed: {}", ended.message))),
+            Outcome::Failed(ended) => {
+                // Why it failed, the tool says in its own words.
+                self.taint = self.taint | Taint::TOOL;
+                Ok(Err(format!("failed: {}", ended.message)))
+            }
             Outcome::Held(_) | Outcome::Unknown(_) | Outcome::Suspended(_) => Err(waiting(&name)),
         }
     }

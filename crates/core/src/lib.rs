@@ -15,6 +15,7 @@ pub mod principal;
 pub mod reason;
 pub mod risk;
 pub mod step;
+pub mod taint;
 pub mod trace_context;
 
 pub use amounts::{Amounts, Unit};
@@ -29,4 +30,5 @@ pub use principal::{Principal, PrincipalKind, TrustTier};
 pub use reason::ReasonCode;
 pub use risk::RiskTier;
 pub use step::{Step, StepKind};
+pub use taint::Taint;
 pub use trace_context::TraceContext;

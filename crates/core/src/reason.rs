@@ -71,6 +71,8 @@ reasons! {
     LoopLimit = "loop.limit",
     /// A step nested in the step waits, for a person or a moment.
     NestedWaiting = "nested.waiting",
+    /// A rule of the policy forbids it, or none permits it.
+    Policy = "policy",
     /// The output is not what its schema asks for.
     OutputSchema = "output.schema",
     /// The run was sent to other steps more often than it may be.
@@ -79,6 +81,8 @@ reasons! {
     Retry = "retry",
     /// The step asked for a next step that it may not name.
     RouteUnknown = "route.unknown",
+    /// What the act is given came from somebody who is not trusted.
+    Tainted = "tainted",
     /// The step waits for a moment.
     Timer = "timer",
 }

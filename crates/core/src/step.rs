@@ -1,6 +1,6 @@
 //! One governed act.
 
-use crate::{Amounts, Digest, RiskTier, StepId};
+use crate::{Amounts, Digest, RiskTier, StepId, Taint};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
@@ -50,6 +50,11 @@ pub struct Step {
     pub iteration: u32,
     /// The name people know it by.
     pub name: Arc<str>,
+    /// What is acted on, by the name it has wherever it is used: the tool's, the model's, or the step's own.
+    pub target: Arc<str>,
+    /// What is done, in the words of whatever does it: the tool's name, the program's, the method of a request. Read by
+    /// whoever judges how harmful the act is; empty where there is nothing to read.
+    pub action: Arc<str>,
     /// What sort of act.
     pub kind: StepKind,
     /// Declared impact.
@@ -66,4 +71,6 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// What the act is given, as canonical JSON.
     pub input: Arc<[u8]>,
+    /// The untrusted sources that went into the input.
+    pub taint: Taint,
 }

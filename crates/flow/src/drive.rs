@@ -9,7 +9,7 @@ mod walk;
 
 use crate::plan::Plan;
 use crate::planner::RunVerdict;
-use comity_core::{BoxFuture, Clock, RiskTier, Step};
+use comity_core::{BoxFuture, Clock, RiskTier, Step, Taint};
 use comity_govern::{Approval, Error, Failure, Gate, Input, Output, Permit, Ruling, Scope};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub struct Walked {
     pub verdict: RunVerdict,
     /// What it produced: one output as it is, several by step name, nothing if there is none.
     pub output: Value,
+    /// The untrusted sources that went into that.
+    pub taint: Taint,
 }
 
 /// What a forked run goes on from. Which results it takes over, the run knows.
@@ -99,6 +101,8 @@ pub struct Drive<'a> {
     pub inherited: Option<Inherited<'a>>,
     /// What steps that wait for nothing are given as context: empty, but in a workflow within a workflow.
     pub given: &'a Map<String, Value>,
+    /// The untrusted sources that went into what the walk was given.
+    pub taint: Taint,
 }
 
 impl Drive<'_> {

@@ -8,7 +8,7 @@ use crate::{
     schema::OutputSchema,
     yaml,
 };
-use comity_core::{KindSpec, MicroUsd, RiskTier};
+use comity_core::{KindSpec, MicroUsd, RiskTier, Taint};
 use comity_govern::Policy;
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -130,6 +130,8 @@ pub struct StepPlan {
     pub retry: Retry,
     /// What its output has to look like.
     pub schema: Option<OutputSchema>,
+    /// The untrusted source that what it produces comes from; none when the file does not say.
+    pub source: Taint,
     /// What it costs each time; zero when the file does not say.
     pub price: MicroUsd,
     /// The keys of its kind, read by their shapes: seconds stand as whole milliseconds.
@@ -232,6 +234,8 @@ pub struct ToolPlan {
     pub idempotent: bool,
     /// How long one call may take.
     pub timeout: Option<Duration>,
+    /// The untrusted source that its answers come from: a tool's, unless the file says otherwise.
+    pub source: Taint,
     /// What each call costs.
     pub price: MicroUsd,
     /// What it does, for whoever may call it.

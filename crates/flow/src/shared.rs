@@ -5,6 +5,7 @@
 
 use crate::output::{confidence as confidence_of, structured};
 use crate::plan::Merge;
+use comity_core::Taint;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ type Written = (u64, usize);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
     now: u64,
+    /// The untrusted sources that went into any of it.
+    taint: Taint,
     keys: Arc<BTreeMap<String, Cell>>,
 }
 
@@ -35,6 +38,7 @@ impl Shared {
         let mut met = Self::default();
         for place in places {
             met.now = met.now.max(place.now);
+            met.taint = met.taint | place.taint;
             if met.keys.is_empty() {
                 met.keys = Arc::clone(&place.keys);
             } else if !Arc::ptr_eq(&met.keys, &place.keys) {
@@ -48,8 +52,9 @@ impl Shared {
     }
 
     /// What is seen after a step with this ordinal has written its output.
-    pub(crate) fn after(&self, ordinal: usize, output: &Value, rules: &Rules) -> Self {
-        let mut next = Self { now: self.now + 1, keys: Arc::clone(&self.keys) };
+    pub(crate) fn after(&self, ordinal: usize, output: &Value, taint: Taint, rules: &Rules) -> Self {
+        let taint = self.taint | taint;
+        let mut next = Self { now: self.now + 1, taint, keys: Arc::clone(&self.keys) };
         let confidence = confidence_of(output).and_then(Value::as_f64).unwrap_or(f64::NEG_INFINITY);
         let at = (next.now, ordinal);
         for (key, value) in structured(output) {
@@ -61,6 +66,11 @@ impl Shared {
             put(Arc::make_mut(&mut next.keys), key, cell, rules);
         }
         next
+    }
+
+    /// The untrusted sources that went into any of it.
+    pub(crate) fn taint(&self) -> Taint {
+        self.taint
     }
 
     /// What stands under a key.

@@ -3,6 +3,8 @@
 use crate::approval::{Approved, decided};
 use crate::breaker::{self, Breaker};
 use crate::check::{Evidence, Finding, Judgement, Shortfall, judge};
+use crate::classify::{self, Act, Assessment};
+use crate::control;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::history::{Past, PastState};
@@ -11,9 +13,10 @@ use crate::planted::{Defect, is as planted};
 use crate::run::{Run, Turn, act_bytes, millis, shortfall};
 use crate::scope::Scope;
 use crate::settle::Settlement;
-use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, Unit};
+use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, StepKind, Unit};
 use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef};
 use comity_store::{ApprovalState, BreakerCell, BreakerChange, Expect, Op, Refused, Ticket};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +37,9 @@ pub(crate) enum Pass {
     /// A person's yes, used when it was first admitted; it was suspended since.
     Cleared,
 }
+
+/// More failures in a row than this make an endpoint no less trustworthy.
+const RECENT: u32 = 20;
 
 /// What came of one try at committing an admission.
 enum Tried {
@@ -89,8 +95,14 @@ impl Gate {
                 policy: &scope.rules.policy,
                 elapsed: run.elapsed(),
                 depth: scope.depth,
+                assessment: seen_as(&asking.step, &cell),
                 breaker: state,
                 approved: asking.approved.is_some() || asking.cleared,
+                books: &scope.rules.books,
+                actor: &scope.actor,
+                attempt,
+                acts: if scope.rules.books.is_empty() { HashMap::new() } else { run.acts() },
+                now: run.now(),
                 shortfall: short.take(),
             };
             let judgement = judge(&asking.step, &evidence);
@@ -152,6 +164,7 @@ impl Asking<'_> {
         entry.step = Some(StepRef::of(&self.step, self.attempt));
         entry.policy = Some(self.scope.rules.digest);
         entry.checks = marks;
+        entry.taint = self.step.taint;
         entry
     }
 
@@ -273,7 +286,9 @@ impl Asking<'_> {
         match &self.approved {
             Some(approved) => {
                 entry.approval = Some(approved.id);
-                expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
+                if !control::is_off("approval_single_use") {
+                    expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
+                }
                 ops.push(Op::SetApproval(approved.id, ApprovalState::Consumed));
             }
             None if top => entry.hold = Some(bound),
@@ -372,6 +387,23 @@ impl Drop for Waiting<'_> {
                 Err(_) => orphan.refused(),
             }
         }));
+    }
+}
+
+/// How harmful a step is, by all that is known of it. What only holds other steps, asks a model or a person, or waits, is
+/// what it was declared: its name is somebody's choice of words.
+fn seen_as(step: &Step, breaker: &BreakerCell) -> Assessment {
+    if !matches!(step.kind, StepKind::ToolCall | StepKind::Send | StepKind::Invoke) {
+        return Assessment::declared(step.risk);
+    }
+    let failure_rate =
+        (0..breaker.failures.min(RECENT)).fold(0.0, |rate, _| classify::failure_rate(rate, true));
+    // Taint has a check of its own.
+    let act = Act { action: &step.action, input: &step.input, failure_rate, tainted: false };
+    if control::is_off("classifier") {
+        Assessment::declared(step.risk)
+    } else {
+        classify::assess(step.risk, &act)
     }
 }
 

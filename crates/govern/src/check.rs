@@ -7,12 +7,20 @@ mod deadline;
 mod depth;
 mod input_size;
 mod risk;
+mod rules;
 mod step_limit;
+mod taint;
 
 use crate::breaker::Breaker;
+use crate::classify::Assessment;
+use crate::control;
 use crate::policy::Policy;
-use comity_core::{Amounts, ReasonCode, Step, Unit};
+pub use crate::run::Acts;
+use comity_core::{Amounts, ReasonCode, Step, Timestamp, Unit};
 use comity_ledger::{CheckMark, Verdict};
+use comity_rules::Actor;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What checks may look at besides the step. Gathered before; nothing here is fetched by a check.
@@ -24,10 +32,22 @@ pub struct Evidence<'e> {
     pub elapsed: Duration,
     /// How deeply the step is nested.
     pub depth: u32,
+    /// Which try it is, from 1.
+    pub attempt: u32,
+    /// How harmful the act is: as declared, or more, by what it is called and given.
+    pub assessment: Assessment,
     /// The endpoint's circuit breaker.
     pub breaker: Breaker,
     /// Whether a person said yes to this exact act.
     pub approved: bool,
+    /// The rules the act is put to: each set has to permit it.
+    pub books: &'e [comity_rules::Rules],
+    /// Who acts.
+    pub actor: &'e Actor,
+    /// What was done in the run so far, by target. Empty where there are no rules to look at it.
+    pub acts: HashMap<Arc<str>, Acts>,
+    /// The present.
+    pub now: Timestamp,
     /// The account the hold did not fit, if it was tried and refused.
     pub shortfall: Option<Shortfall>,
 }
@@ -80,7 +100,9 @@ pub const CHECKS: &[Check] = &[
     depth::CHECK,
     input_size::CHECK,
     risk::CHECK,
+    rules::CHECK,
     step_limit::CHECK,
+    taint::CHECK,
 ];
 
 /// What all checks together say.
@@ -100,7 +122,7 @@ pub fn judge(step: &Step, evidence: &Evidence<'_>) -> Judgement {
 fn judge_with(checks: &[Check], step: &Step, evidence: &Evidence<'_>) -> Judgement {
     let mut marks = Vec::with_capacity(checks.len());
     let mut strongest = Finding::Pass;
-    for check in checks {
+    for check in checks.iter().filter(|check| !control::is_off(check.name)) {
         let finding = (check.decide)(step, evidence).unwrap_or_else(|Undecided(why)| {
             Finding::Deny(ReasonCode::CheckError, format!("check `{}` could not decide: {why}", check.name))
         });

@@ -1,6 +1,6 @@
 //! What goes into an effect and what comes out of it.
 
-use comity_core::ReasonCode;
+use comity_core::{ReasonCode, Taint};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -11,13 +11,20 @@ pub struct Input {
     pub value: Value,
     /// The same as compact JSON; these are the bytes that are recorded.
     pub bytes: Arc<[u8]>,
+    /// The untrusted sources that went into it.
+    pub taint: Taint,
 }
 
 impl Input {
-    /// Takes a value and spells it out once.
+    /// Takes a value that is trusted, and spells it out once.
     pub fn new(value: Value) -> Self {
+        Self::tainted(value, Taint::NONE)
+    }
+
+    /// Takes a value that these sources went into.
+    pub fn tainted(value: Value, taint: Taint) -> Self {
         let bytes = value.to_string().into_bytes().into();
-        Self { value, bytes }
+        Self { value, bytes, taint }
     }
 }
 

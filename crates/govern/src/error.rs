@@ -12,6 +12,9 @@ pub enum Error {
     /// The ledger cannot be read.
     #[error(transparent)]
     Ledger(#[from] comity_ledger::Error),
+    /// The rules of a policy cannot be read, or cannot be asked.
+    #[error(transparent)]
+    Rules(#[from] comity_rules::Error),
     /// Another process owns the run now.
     #[error("run `{run}` was taken over by `{owner}`: this process has stopped working on it")]
     TakenOver {

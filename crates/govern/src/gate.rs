@@ -10,10 +10,10 @@ use crate::permit::Permit;
 use crate::planted::{Defect, is as planted};
 use crate::policy::Policy;
 use crate::run::{ALIVE, Opening, Run};
-use crate::scope::Scope;
+use crate::scope::{Rules, Scope};
 use crate::settle::End;
 use crate::world::World;
-use comity_core::{Amounts, Point, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp};
+use comity_core::{Amounts, Digest, Point, Principal, ReasonCode, RunId, Step, StepId, Tenant, Timestamp};
 use comity_ledger::vault::Fresh;
 use comity_ledger::{Entry, EntryKind, RunStatus, Slot, StepRef, Vault, account, bare, seal};
 use comity_store::{BreakerCell, Commit, Expect, Fence, Op, RunCell, Store};
@@ -28,6 +28,8 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a breaker's state is believed before it is read again: other processes change it too.
 const BREAKER_AGE: Duration = Duration::from_secs(1);
+/// The most sets of rules kept in memory.
+const BOOKS: usize = 64;
 /// The most breakers kept in memory.
 const BREAKERS: usize = 1024;
 
@@ -41,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) world: World,
     breakers: Mutex<Breakers>,
+    /// Rules that were read, by their digest: most runs are under the same few.
+    books: Mutex<HashMap<Digest, comity_rules::Rules>>,
 }
 
 /// Breakers by tenant and endpoint, each with the time it was read.
@@ -49,7 +53,8 @@ type Breakers = HashMap<(Tenant, Arc<str>), (Duration, BreakerCell)>;
 impl Gate {
     /// A gate in front of this store, and of the keys that its texts are under.
     pub fn new(vault: Vault, world: World) -> Self {
-        Self { inner: Arc::new(Inner { vault, world, breakers: Mutex::default() }) }
+        let (breakers, books) = (Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { vault, world, breakers, books }) }
     }
 
     /// The store and its keys, for reading.
@@ -65,6 +70,8 @@ impl Gate {
     /// Opens a run: its accounts, and its first entry with everything pinned.
     pub async fn open(&self, opening: Opening) -> Result<Arc<Run>, Error> {
         let Opening { principal, owner, policy, source, setup, about, origin } = opening;
+        // What nobody can read is not pinned.
+        let rules = self.inner.rules(policy.clone())?;
         let world = &self.inner.world;
         let mut random = [0u8; 10];
         world.entropy.fill(&mut random);
@@ -104,7 +111,7 @@ impl Gate {
         let receipt = self.inner.store().queue(commit).await.map_err(|error| Error::of_commit(id, error))?;
         self.inner.vault.catch_up(&tenant, id, now, &fresh).await?;
         let inner = Arc::clone(&self.inner);
-        Ok(Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, History::default(), fresh.pen)))
+        Ok(Arc::new(Run::new(inner, id, &principal, rules, receipt.epoch, History::default(), fresh.pen)))
     }
 
     /// Takes a run over and reads what has happened in it. Steps whose end nobody recorded become unknown.
@@ -145,7 +152,8 @@ impl Gate {
         self.inner.vault.catch_up(&cell.tenant, id, now, &fresh).await?;
         let (history, policy) = self.read_back(cell).await?;
         let inner = Arc::clone(&self.inner);
-        let run = Arc::new(Run::new(inner, id, &principal, policy, receipt.epoch, history, fresh.pen));
+        let rules = inner.rules(policy)?;
+        let run = Arc::new(Run::new(inner, id, &principal, rules, receipt.epoch, history, fresh.pen));
         self.close_open_steps(&run).await?;
         Ok(run)
     }
@@ -167,8 +175,7 @@ impl Gate {
             if record.entry.kind == EntryKind::Opened {
                 policy = record.text(Slot::Policy)?;
             }
-            history.add(record.seq, &record.entry);
-            Ok(())
+            history.add_record(&record)
         })
         .await?;
         let bad = |why: String| comity_ledger::Error::BadEntry { seq: 0, why };
@@ -379,6 +386,30 @@ impl Gate {
 }
 
 impl Inner {
+    /// A policy with its rules, ready to be asked.
+    pub(crate) fn rules(&self, policy: Policy) -> Result<Arc<Rules>, Error> {
+        let book = self.book(&policy)?;
+        Ok(Rules::new(policy, book.into_iter().collect()))
+    }
+
+    /// The rules of a policy; `None` if it has none. Errors if they cannot be read.
+    pub(crate) fn book(&self, policy: &Policy) -> Result<Option<comity_rules::Rules>, Error> {
+        if policy.rules.is_empty() {
+            return Ok(None);
+        }
+        let digest = comity_rules::digest(&policy.rules);
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(book) = books.get(&digest) {
+            return Ok(Some(book.clone()));
+        }
+        let book = comity_rules::Rules::parse(policy.rules.clone())?;
+        if books.len() >= BOOKS {
+            books.clear();
+        }
+        books.insert(digest, book.clone());
+        Ok(Some(book))
+    }
+
     pub(crate) fn store(&self) -> &Store {
         self.vault.store()
     }

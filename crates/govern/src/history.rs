@@ -1,10 +1,12 @@
 //! What the ledger says of each step of a run, folded from its entries.
 
 use crate::planted::{Defect, is as planted};
-use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId, Timestamp};
-use comity_ledger::{Entry, EntryKind, Slot, StepRef};
+use crate::run::{Acts, TARGETS};
+use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId, StepKind, Timestamp};
+use comity_ledger::{Entry, EntryKind, Record, Slot, StepRef};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is known of one step.
@@ -157,10 +159,25 @@ pub(crate) fn count_done(steps: &mut HashMap<StepId, Past>, parent: Option<StepI
     }
 }
 
+/// What an act is done to, told from its text: the model that is asked; otherwise the last part of the step's name.
+fn target_of(kind: StepKind, act: &[u8]) -> Option<Arc<str>> {
+    let act: Value = serde_json::from_slice(act).ok()?;
+    if kind == StepKind::ModelCall
+        && let Some(model) = act.pointer("/input/model").and_then(Value::as_str)
+    {
+        return Some(model.into());
+    }
+    act.get("name")?.as_str()?.rsplit('/').next().map(Arc::from)
+}
+
 /// A run's entries, folded.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     pub(crate) steps: HashMap<StepId, Past>,
+    /// What was done, by what it was done to.
+    pub(crate) acts: HashMap<Arc<str>, Acts>,
+    /// What each step is done to.
+    targets: HashMap<StepId, Arc<str>>,
     /// How long the run was under way, waiting for people left out.
     pub(crate) elapsed: Duration,
     active_since: Option<u64>,
@@ -171,6 +188,32 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Folds a record in: its entry, and what the act in it is done to.
+    pub(crate) fn add_record(&mut self, record: &Record) -> Result<(), comity_ledger::Error> {
+        self.add(record.seq, &record.entry);
+        let Some(step) = &record.entry.step else { return Ok(()) };
+        if record.entry.payloads.get(Slot::Act).is_some()
+            && let Some(act) = record.text(Slot::Act)?
+            && let Some(target) = target_of(step.kind, &act)
+        {
+            self.targets.insert(step.id, target);
+        }
+        let Some(target) = self.targets.get(&step.id) else { return Ok(()) };
+        if self.acts.len() >= TARGETS && !self.acts.contains_key(target) {
+            return Ok(());
+        }
+        let acts = self.acts.entry(Arc::clone(target)).or_default();
+        match record.entry.kind {
+            EntryKind::Admitted => {
+                acts.times += 1;
+                acts.approved |= record.entry.approval.is_some();
+            }
+            EntryKind::Settled => acts.settled = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Folds one entry in. Entries come in the order of their chain.
     pub(crate) fn add(&mut self, seq: u64, entry: &Entry) {
         self.measure(entry);

@@ -1,7 +1,7 @@
 //! How a step came out.
 
 use crate::effect::Output;
-use comity_core::{Amounts, ApprovalId, ReasonCode, RiskTier, StepId, Timestamp};
+use comity_core::{Amounts, ApprovalId, ReasonCode, RiskTier, StepId, Taint, Timestamp};
 use std::sync::Arc;
 
 /// How a step came out. Refusal is an outcome, not an error.
@@ -26,6 +26,8 @@ pub enum Outcome {
 pub struct Settled {
     /// What it produced.
     pub output: Output,
+    /// The untrusted sources that went into that.
+    pub taint: Taint,
     /// What it cost.
     pub usage: Amounts,
     /// Whether this is the recorded outcome of an earlier process, and nothing was done now.

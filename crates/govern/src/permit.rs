@@ -1,9 +1,11 @@
 //! Proof of admission, and the meter for what it may spend.
 
+use crate::control;
 use crate::purse::Purse;
 use crate::scope::Scope;
-use comity_core::{Amounts, Clock, Digest, RunId, StepId, TraceContext, Unit};
+use comity_core::{Amounts, Clock, Digest, RunId, StepId, Taint, TraceContext, Unit};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 /// Proof that one step was admitted, and the meter for what it may spend. Only `govern` can make one.
@@ -15,6 +17,26 @@ pub struct Permit {
     pub(crate) decision: Option<Decision>,
     pub(crate) purse: Arc<Purse>,
     pub(crate) scope: Option<Scope>,
+    pub(crate) taints: Arc<Taints>,
+}
+
+/// The untrusted sources that have gone into an act so far. They add up.
+#[derive(Debug, Default)]
+pub(crate) struct Taints(AtomicU8);
+
+impl Taints {
+    pub(crate) fn of(taint: Taint) -> Arc<Self> {
+        Arc::new(Self(AtomicU8::new(taint.bits())))
+    }
+
+    pub(crate) fn add(&self, taint: Taint) {
+        self.0.fetch_or(taint.bits(), Ordering::AcqRel);
+    }
+
+    pub(crate) fn sum(&self) -> Taint {
+        // Invariant: only bits of sources were put in.
+        Taint::from_bits(self.0.load(Ordering::Acquire)).unwrap_or_default()
+    }
 }
 
 /// A person's yes to one exact act.
@@ -39,7 +61,7 @@ pub struct Overspent {
 impl Permit {
     /// Draws `usage` from what was reserved. Errors, and draws nothing, if that would pass the reserve.
     pub fn charge(&mut self, usage: Amounts) -> Result<(), Overspent> {
-        if self.purse.spend(&usage) {
+        if self.purse.spend(&usage) || control::is_off("hold") {
             return Ok(());
         }
         let left = self.purse.left();
@@ -51,6 +73,11 @@ impl Permit {
     /// not fit what was reserved is a defect, and freezes the run's account when the step is settled.
     pub fn report(&mut self, usage: Amounts) {
         self.purse.report(&usage);
+    }
+
+    /// Says that what the act produces came from these sources too. What went into its input counts already.
+    pub fn taint(&mut self, taint: Taint) {
+        self.taints.add(taint);
     }
 
     /// The step this permit admits.
@@ -99,6 +126,6 @@ impl Permit {
         let deadline = clock.monotonic() + time_left;
         let purse = Arc::new(Purse::new(Amounts::UNLIMITED, Amounts::ZERO));
         let (run, step) = (RunId::from_bytes([1; 16]), StepId::from_bytes([2; 16]));
-        Self { step, run, clock, deadline, decision, purse, scope: None }
+        Self { step, run, clock, deadline, decision, purse, scope: None, taints: Arc::default() }
     }
 }

@@ -27,8 +27,26 @@ pub struct Policy {
     pub human_approval_tier: Option<RiskTier>,
     /// How long a person may take to decide.
     pub approval_timeout: Duration,
+    /// What becomes of an act that reaches outside and whose input is not trusted.
+    pub on_taint: OnTaint,
     /// When an endpoint that keeps failing is left alone.
     pub breaker: BreakerPolicy,
+    /// The posture it came from; empty for limits that were written out.
+    pub posture: String,
+    /// Rules that every act is put to. Without any, limits alone decide.
+    pub rules: Vec<comity_rules::File>,
+}
+
+/// What becomes of an act that reaches outside and whose input is not trusted. The stricter one is the greater one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnTaint {
+    /// It happens.
+    Allow,
+    /// A person decides.
+    Hold,
+    /// It is refused.
+    Deny,
 }
 
 /// When a circuit breaker opens, and for how long.
@@ -61,7 +79,10 @@ impl Default for Policy {
             max_risk_tier: RiskTier::Irreversible,
             human_approval_tier: None,
             approval_timeout: Duration::from_secs(86_400),
+            on_taint: OnTaint::Deny,
             breaker: BreakerPolicy::default(),
+            posture: String::new(),
+            rules: Vec::new(),
         }
     }
 }
@@ -89,6 +110,7 @@ impl Policy {
             max_risk_tier: self.max_risk_tier.min(other.max_risk_tier),
             human_approval_tier: least(self.human_approval_tier, other.human_approval_tier),
             approval_timeout: self.approval_timeout.min(other.approval_timeout),
+            on_taint: self.on_taint.max(other.on_taint),
             breaker: BreakerPolicy {
                 threshold: self.breaker.threshold.min(other.breaker.threshold),
                 window: self.breaker.window.max(other.breaker.window),
@@ -132,9 +154,27 @@ struct Recorded {
     max_input_bytes: u64,
     max_risk_tier: u8,
     max_steps: u64,
+    /// Runs from before there was such a thing go on as they were.
+    #[serde(default = "allow")]
+    on_taint: OnTaint,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    posture: String,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    rules: Vec<RuleFile>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     step_timeout_ms: Option<u64>,
     timeout_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    name: String,
+    text: String,
+}
+
+fn allow() -> OnTaint {
+    OnTaint::Allow
 }
 
 fn millis(span: Duration) -> u64 {
@@ -155,6 +195,13 @@ impl From<&Policy> for Recorded {
             max_input_bytes: policy.max_input_bytes,
             max_risk_tier: policy.max_risk_tier.level(),
             max_steps: policy.max_steps,
+            on_taint: policy.on_taint,
+            posture: policy.posture.clone(),
+            rules: policy
+                .rules
+                .iter()
+                .map(|file| RuleFile { name: file.name.clone(), text: file.text.clone() })
+                .collect(),
             step_timeout_ms: policy.step_timeout.map(millis),
             timeout_ms: millis(policy.timeout),
         }
@@ -178,6 +225,13 @@ impl Recorded {
             max_risk_tier: RiskTier::from_level(self.max_risk_tier)?,
             human_approval_tier,
             approval_timeout: Duration::from_millis(self.approval_timeout_ms),
+            on_taint: self.on_taint,
+            posture: self.posture,
+            rules: self
+                .rules
+                .into_iter()
+                .map(|RuleFile { name, text }| comity_rules::File { name, text })
+                .collect(),
             breaker: BreakerPolicy {
                 threshold: self.breaker_threshold,
                 window: Duration::from_millis(self.breaker_window_ms),

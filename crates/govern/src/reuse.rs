@@ -9,7 +9,7 @@ use crate::history::{Past, PastState};
 use crate::outcome::{Outcome, Settled};
 use crate::run::{Run, act_bytes};
 use crate::scope::Scope;
-use comity_core::{Digest, ReasonCode, RunId, Step, StepId};
+use comity_core::{Digest, ReasonCode, RunId, Step, StepId, Taint};
 use comity_ledger::{EntryKind, Origin, Record, Slot, StepRef, read_one};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -86,6 +86,9 @@ impl Gate {
         let mut entry = run.entry(EntryKind::Reused);
         entry.step = Some(StepRef::of(step, 0));
         entry.origin = Some(Origin { entry: end.hash, run: from, seq: end.seq });
+        // What a person put in its place is the person's.
+        let taint = if recorded.edited.is_some() { Taint::NONE } else { end.entry.taint };
+        entry.taint = taint;
         entry.reason = recorded.edited.is_some().then_some(ReasonCode::Edited);
         let at = comity_core::Timestamp::from_millis(entry.at);
         let texts = [(Slot::Act, &act_bytes(step)[..]), (Slot::Output, &output)];
@@ -95,6 +98,7 @@ impl Gate {
         run.owe(step.id, self.inner.store().queue(run.build(Vec::new(), ops)));
         let settled = Settled {
             output: crate::effect::Output { value },
+            taint,
             usage: comity_core::Amounts::ZERO,
             replayed: true,
             at,

@@ -12,6 +12,7 @@ use comity_core::{
     TraceContext, Unit,
 };
 use comity_ledger::{Entry, EntryKind, Origin, Pen, RunStatus, Slot, StepRef, account, seal};
+use comity_rules::Actor;
 use comity_store::{AccountId, Commit, Expect, Fence, Op, Receipt, Refused, Ticket};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
@@ -48,6 +49,8 @@ pub struct Run {
     pub(crate) namespace: Namespace,
     principal: Arc<str>,
     pub(crate) rules: Arc<Rules>,
+    /// Whoever the run is done for.
+    pub(crate) actor: Arc<Actor>,
     pub(crate) accounts: Arc<[AccountId]>,
     epoch: u64,
     /// What its texts are written and read with: held here, whatever becomes of the tenant's key meanwhile.
@@ -74,6 +77,8 @@ struct State {
     pending: VecDeque<Owed>,
     failed: Option<Error>,
     steps: HashMap<StepId, Past>,
+    /// What was done in the run, by what it was done to.
+    acts: HashMap<Arc<str>, Acts>,
     /// Whom people were asked about, and under which name.
     asked: HashMap<StepId, Asked>,
     in_flight: usize,
@@ -87,6 +92,32 @@ struct State {
 struct Owed {
     ticket: Ticket,
     step: Option<StepId>,
+}
+
+/// What a run has done to one target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acts {
+    /// How often it was admitted.
+    pub times: u64,
+    /// Whether it settled at least once.
+    pub settled: bool,
+    /// Whether a person said yes to it at least once.
+    pub approved: bool,
+}
+
+/// The most targets that a run keeps count of. One more is not acted on where rules are asked.
+pub(crate) const TARGETS: usize = 1_000;
+
+fn actor(principal: &Principal) -> Actor {
+    Actor {
+        id: principal.id.to_string(),
+        name: principal.id.to_string(),
+        role: String::new(),
+        kind: principal.kind,
+        trust: principal.trust,
+        tenant: principal.tenant.clone(),
+        namespace: principal.namespace.clone(),
+    }
 }
 
 type Turns = Arc<Mutex<HashSet<StepId>>>;
@@ -122,7 +153,7 @@ impl Run {
         inner: Arc<Inner>,
         id: RunId,
         principal: &Principal,
-        policy: Policy,
+        rules: Arc<Rules>,
         epoch: u64,
         history: History,
         pen: Pen,
@@ -135,13 +166,14 @@ impl Run {
             tenant: principal.tenant.clone(),
             namespace: principal.namespace.clone(),
             principal: Arc::clone(&principal.id),
-            rules: Rules::new(policy),
+            rules,
+            actor: Arc::new(actor(principal)),
             accounts,
             epoch,
             pen,
             began,
             elapsed_before: history.elapsed,
-            state: Mutex::new(State { steps: history.steps, ..State::default() }),
+            state: Mutex::new(State { steps: history.steps, acts: history.acts, ..State::default() }),
             released: tokio::sync::Notify::new(),
             flushing: tokio::sync::Semaphore::new(1),
             turns: Turns::default(),
@@ -277,6 +309,19 @@ impl Run {
     /// A step nested in `parent` has ended, and came to this much itself.
     pub(crate) fn count_done(&self, parent: Option<StepId>, own: &Amounts) {
         count_done(&mut self.state().steps, parent, own);
+    }
+
+    /// Takes note of what is done to a target. One more than is counted is not noted: see [`TARGETS`].
+    pub(crate) fn note_act(&self, target: &Arc<str>, note: impl FnOnce(&mut Acts)) {
+        let mut state = self.state();
+        if state.acts.len() < TARGETS || state.acts.contains_key(target) {
+            note(state.acts.entry(Arc::clone(target)).or_default());
+        }
+    }
+
+    /// What was done in the run so far, by target.
+    pub(crate) fn acts(&self) -> HashMap<Arc<str>, Acts> {
+        self.state().acts.clone()
     }
 
     /// Takes note of whom a person is asked about.

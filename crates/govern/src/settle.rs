@@ -2,17 +2,19 @@
 
 use crate::approval::Approved;
 use crate::breaker;
+use crate::control;
 use crate::effect::Output;
 use crate::error::Error;
 use crate::history::{Past, PastState};
 use crate::outcome::{Ended, Outcome, Settled};
-use crate::permit::{Decision, Permit};
+use crate::permit::{Decision, Permit, Taints};
 use crate::planted::{Defect, is as planted};
 use crate::purse::{Purse, Used};
 use crate::run::{Run, Turn, millis};
 use crate::scope::{Parent, Rules, Scope};
-use comity_core::{Amounts, ApprovalId, ReasonCode, Step, Timestamp, Unit};
+use comity_core::{Amounts, ApprovalId, ReasonCode, Step, StepKind, Taint, Timestamp, Unit};
 use comity_ledger::{EntryKind, Slot, StepRef};
+use comity_rules::Actor;
 use comity_store::{BreakerCell, BreakerChange, Op, Ticket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +59,10 @@ pub(crate) struct Settlement {
     parent: Option<Parent>,
     depth: u32,
     rules: Arc<Rules>,
+    actor: Arc<Actor>,
+    target: Arc<str>,
     purse: Arc<Purse>,
+    taints: Arc<Taints>,
     time: Duration,
     decision: Option<Decision>,
     approval: Option<ApprovalId>,
@@ -93,6 +98,9 @@ impl Settlement {
         turn: Arc<Turn>,
     ) -> Self {
         let fee = Amounts { steps: 1, ..Amounts::ZERO };
+        // What a person says is the person's own, whatever they were shown.
+        let trusted = step.kind == StepKind::HumanDecision || control::is_off("taint_propagation");
+        let taint = if trusted { Taint::NONE } else { step.taint };
         Self {
             run: Arc::clone(&scope.run),
             step: StepRef::of(step, attempt),
@@ -101,7 +109,10 @@ impl Settlement {
             parent: scope.parent.clone(),
             depth: scope.depth,
             rules: Arc::clone(&scope.rules),
+            actor: Arc::clone(&scope.actor),
+            target: Arc::clone(&step.target),
             purse: Arc::new(Purse::new(hold, fee)),
+            taints: Taints::of(taint),
             time,
             decision: approved.map(|approved| approved.decision.clone()),
             approval: approved.map(|approved| approved.id),
@@ -135,7 +146,10 @@ impl Settlement {
             parent: self.parent.clone(),
             depth: self.depth,
             rules: Arc::clone(&self.rules),
+            actor: Arc::clone(&self.actor),
+            target: Arc::clone(&self.target),
             purse: Arc::clone(&self.purse),
+            taints: Arc::clone(&self.taints),
             time: self.time,
             decision: self.decision.clone(),
             approval: self.approval,
@@ -159,6 +173,10 @@ impl Settlement {
     /// The admission is durable: from here on there is something to settle.
     pub(crate) fn admitted(&mut self, receipt: &comity_store::Receipt) {
         self.stage = Stage::Admitted;
+        self.run.note_act(&self.target, |acts| acts.times += 1);
+        if self.approval.is_some() {
+            self.run.note_act(&self.target, |acts| acts.approved = true);
+        }
         self.act = self.act.or(receipt.entries.first().map(|(seq, _)| *seq));
     }
 
@@ -188,8 +206,9 @@ impl Settlement {
         let deadline = self.began.saturating_add(self.time);
         let failures = self.run.recall(self.step.id).map_or(0, |past| past.failures);
         let parent = Parent { step: self.step.id, failures, purse: Arc::clone(&self.purse), deadline };
-        let rules = Arc::clone(&self.rules);
-        let scope = Scope { run: Arc::clone(&self.run), parent: Some(parent), depth: self.depth + 1, rules };
+        let (rules, actor) = (Arc::clone(&self.rules), Arc::clone(&self.actor));
+        let (run, depth) = (Arc::clone(&self.run), self.depth + 1);
+        let scope = Scope { run, parent: Some(parent), depth, rules, actor };
         Permit {
             step: self.step.id,
             run: self.run.id(),
@@ -198,6 +217,7 @@ impl Settlement {
             decision: self.decision.clone(),
             purse: Arc::clone(&self.purse),
             scope: Some(scope),
+            taints: Arc::clone(&self.taints),
         }
     }
 
@@ -219,10 +239,10 @@ impl Settlement {
                 self.run.owe(self.step.id, ticket);
             }
         }
-        let (at, attempt) = (self.at, self.step.attempt);
+        let (at, attempt, taint) = (self.at, self.step.attempt, self.taints.sum());
         let ended = |reason, message| Ended { reason, message, attempt, at };
         Ok(match end {
-            End::Output(output) => Outcome::Settled(Settled { output, usage, replayed: false, at }),
+            End::Output(output) => Outcome::Settled(Settled { output, taint, usage, replayed: false, at }),
             End::Unknown(reason, message) if !self.step.idempotent => {
                 Outcome::Unknown(ended(reason, message))
             }
@@ -250,6 +270,9 @@ impl Settlement {
         self.at = self.run.now();
         let ops = self.ops(end, &Bill { used, stays, over });
         let ticket = self.run.inner.store().queue(self.run.build(Vec::new(), ops));
+        if matches!(end, End::Output(_)) {
+            self.run.note_act(&self.target, |acts| acts.settled = true);
+        }
         self.note(end, stays, if stays { &Amounts::ZERO } else { &cost });
         if self.parent.is_none() {
             self.run.done();
@@ -295,6 +318,7 @@ impl Settlement {
         entry.at = self.at.millis();
         entry.step = Some(self.step.clone());
         entry.reason = reason;
+        entry.taint = if kind == EntryKind::Settled { self.taints.sum() } else { Taint::NONE };
         let forgets = planted(Defect::ForgottenChildren) && matches!(end, End::Suspended(_));
         let usage = if forgets { Amounts::ZERO } else { bill.used.total() };
         let books = self.parent.is_none() && !bill.stays;

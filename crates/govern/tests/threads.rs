@@ -69,6 +69,8 @@ fn step(scope: &Scope, ordinal: u32, most: u64) -> Step {
         ordinal,
         iteration: 0,
         name: "s".into(),
+        target: "act".into(),
+        action: "".into(),
         kind: StepKind::ToolCall,
         risk: RiskTier::ReadOnly,
         idempotent: true,
@@ -77,6 +79,7 @@ fn step(scope: &Scope, ordinal: u32, most: u64) -> Step {
         bound: Amounts { micro_usd: most, ..Amounts::ZERO },
         timeout: None,
         input: (*b"{}").into(),
+        taint: comity_core::Taint::NONE,
     }
 }
 

@@ -36,7 +36,10 @@ impl Capability {
         let (kind, name) = what.split_once(':').unwrap_or_default();
         let stem = name.strip_suffix('*').unwrap_or(name);
         let named = !kind.is_empty() && !name.is_empty() && what.len() <= LONGEST;
-        if named && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') && stem.bytes().all(plain) {
+        if named
+            && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && stem.bytes().all(plain)
+        {
             Ok(Self { what: what.to_owned(), most, delegable: false })
         } else {
             Err(Error::BadCapability(what.chars().take(LONGEST).collect()))
@@ -81,7 +84,8 @@ impl TryFrom<Written> for Capability {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let most = written.max_risk.parse().map_err(|error: comity_core::risk::BadRiskTier| error.to_string())?;
+        let most =
+            written.max_risk.parse().map_err(|error: comity_core::risk::BadRiskTier| error.to_string())?;
         let capability = Self::new(&written.act, most).map_err(|error| error.to_string())?;
         Ok(Self { delegable: written.delegable, ..capability })
     }
@@ -135,7 +139,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_capability() {
-        for bad in ["", "tool", "tool:", ":x", "Tool:x", "tool:a*b", "tool:**", "tool:a b", &"t:".repeat(200)] {
+        for bad in ["", "tool", "tool:", ":x", "Tool:x", "tool:a*b", "tool:**", "tool:a b", &"t:".repeat(200)]
+        {
             assert!(Capability::new(bad, ReadOnly).is_err(), "{bad}");
         }
     }

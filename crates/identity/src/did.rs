@@ -215,7 +215,10 @@ mod tests {
     #[test]
     fn a_web_did_says_where_its_document_is() {
         let place = |text: &str| Did::web(text).unwrap();
-        assert_eq!(place("acme.example").document_url().unwrap(), "https://acme.example/.well-known/did.json");
+        assert_eq!(
+            place("acme.example").document_url().unwrap(),
+            "https://acme.example/.well-known/did.json"
+        );
         let deep = place("acme.example:8443/agents/legal");
         assert_eq!(deep.as_str(), "did:web:acme.example%3A8443:agents:legal");
         assert_eq!(deep.document_url().unwrap(), "https://acme.example:8443/agents/legal/did.json");

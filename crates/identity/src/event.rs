@@ -123,7 +123,8 @@ impl EventToken {
             return Err(bad("its head is not that of a Security Event Token with EdDSA"));
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(bad)?;
-        let signature = <[u8; 64]>::try_from(signature).map_err(|_| bad("its signature is too short or too long"))?;
+        let signature =
+            <[u8; 64]>::try_from(signature).map_err(|_| bad("its signature is too short or too long"))?;
         if !key.verifies(signed.as_bytes(), &signature) {
             return Err(Error::BadSignature { signer: issuer.to_string() });
         }

@@ -106,9 +106,15 @@ mod tests {
     #[test]
     fn every_field_of_document_and_proof_is_signed() {
         let (document, key) = signed();
-        for pointer in
-            ["/a", "/b", "/@context/0", "/proof/created", "/proof/cryptosuite", "/proof/type", "/proof/proofPurpose"]
-        {
+        for pointer in [
+            "/a",
+            "/b",
+            "/@context/0",
+            "/proof/created",
+            "/proof/cryptosuite",
+            "/proof/type",
+            "/proof/proofPurpose",
+        ] {
             let mut changed = document.clone();
             *changed.pointer_mut(pointer).unwrap() = json!("other");
             assert!(verify(&changed, &key.did(), &key.public()).is_err(), "{pointer}");

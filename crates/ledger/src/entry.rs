@@ -9,7 +9,8 @@ pub use glance::Glance;
 
 use crate::payload::Commitments;
 use comity_core::{
-    Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
+    Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, Step, StepId, StepKind, Taint, Tenant,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -285,6 +286,9 @@ pub struct Entry {
     /// The step it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepRef>,
+    /// The untrusted sources that went into what was asked for, or into what came of it.
+    #[serde(default, skip_serializing_if = "Taint::is_trusted")]
+    pub taint: Taint,
     /// Whose run it is.
     pub tenant: Tenant,
     /// Booked on the run's accounts.
@@ -326,6 +330,7 @@ impl Entry {
             run,
             status: None,
             step: None,
+            taint: Taint::NONE,
             tenant,
             usage: None,
             used: None,

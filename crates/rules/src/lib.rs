@@ -13,4 +13,4 @@ mod set;
 pub use error::{Error, Fault, Place};
 pub use question::{Actor, Circumstances, Question, Target};
 pub use ruling::{Ruling, Spoken};
-pub use set::{File, Rules, SCHEMA};
+pub use set::{File, Rules, SCHEMA, digest};

@@ -1,7 +1,9 @@
 //! What is put to rules: who acts, on what, and how.
 
 use crate::error::Error;
-use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression};
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+};
 use comity_core::{Namespace, PrincipalKind, RiskTier, StepKind, Tenant, TrustTier};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
@@ -47,14 +49,10 @@ pub struct Target {
 pub struct Circumstances {
     /// The step's name.
     pub step: String,
-    /// The workflow's name.
-    pub flow: String,
     /// The tier after every classifier.
     pub risk: RiskTier,
     /// The tier that was declared.
     pub declared_risk: RiskTier,
-    /// The classifier's score, 0 to 100.
-    pub risk_score: u8,
     /// Whether any of the input came from somebody who is not trusted.
     pub tainted: bool,
     /// Whether a person said yes to this exact act.
@@ -71,8 +69,6 @@ pub struct Circumstances {
     pub most_tokens: u64,
     /// The size of its input.
     pub input_bytes: u64,
-    /// What the run has spent.
-    pub spent_micro_usd: u64,
     /// The steps the run has taken.
     pub steps_so_far: u64,
     /// How long the run has been under way.
@@ -89,8 +85,6 @@ pub struct Circumstances {
     pub approved_acts: BTreeSet<String>,
     /// How often the target was acted on in this run before.
     pub times_in_run: u64,
-    /// How often the principal's tenant acted on the target before, this UTC day.
-    pub times_today: u64,
 }
 
 /// One act, as it is put to rules.
@@ -220,7 +214,15 @@ impl Question<'_> {
         let request = Request::new(principal.clone(), action.clone(), resource.clone(), context, None);
         let request = request.map_err(|error| bad(&error))?;
         let above_principal = [division, home];
-        Ok(Put { request, entities, principal, action, target: resource, above_principal, above_target: owner })
+        Ok(Put {
+            request,
+            entities,
+            principal,
+            action,
+            target: resource,
+            above_principal,
+            above_target: owner,
+        })
     }
 }
 
@@ -229,10 +231,8 @@ impl Circumstances {
         let flag = RestrictedExpression::new_bool;
         let pairs = vec![
             ("step", text(&self.step)),
-            ("flow", text(&self.flow)),
             ("risk", long(self.risk.level())),
             ("declared_risk", long(self.declared_risk.level())),
-            ("risk_score", long(self.risk_score)),
             ("tainted", flag(self.tainted)),
             ("approved", flag(self.approved)),
             ("idempotent", flag(self.idempotent)),
@@ -241,7 +241,6 @@ impl Circumstances {
             ("most_micro_usd", long(self.most_micro_usd)),
             ("most_tokens", long(self.most_tokens)),
             ("input_bytes", long(self.input_bytes)),
-            ("spent_micro_usd", long(self.spent_micro_usd)),
             ("steps_so_far", long(self.steps_so_far)),
             ("elapsed_s", long(self.elapsed_s)),
             ("hour_utc", long(self.hour_utc)),
@@ -250,7 +249,6 @@ impl Circumstances {
             ("done", texts(&self.done)),
             ("approved_acts", texts(&self.approved_acts)),
             ("times_in_run", long(self.times_in_run)),
-            ("times_today", long(self.times_today)),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }

@@ -1,7 +1,9 @@
 //! Which acts a rule can speak of at all, told from its head.
 
 use crate::question::Put;
-use cedar_policy::{ActionConstraint, EntityTypeName, EntityUid, Policy, PrincipalConstraint, ResourceConstraint};
+use cedar_policy::{
+    ActionConstraint, EntityTypeName, EntityUid, Policy, PrincipalConstraint, ResourceConstraint,
+};
 
 /// The head of one rule: `permit (principal …, action …, resource …)`.
 pub(crate) struct Scope {

@@ -54,6 +54,12 @@ struct Rule {
     holds: bool,
 }
 
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rules({} of {})", self.len(), self.digest())
+    }
+}
+
 impl Rules {
     /// Reads rules. Errors list every mistake of every file: what is no rule, what the schema does not know, two rules
     /// of one name, an annotation that nobody reads.
@@ -62,7 +68,12 @@ impl Rules {
     pub fn parse(files: Vec<File>) -> Result<Self, Error> {
         let size = files.iter().map(|file| file.text.len()).sum();
         if size > LARGEST {
-            return Err(Error::TooMuch { what: "the set of rules".to_owned(), unit: "bytes", size, most: LARGEST });
+            return Err(Error::TooMuch {
+                what: "the set of rules".to_owned(),
+                unit: "bytes",
+                size,
+                most: LARGEST,
+            });
         }
         let mut read = Reading::default();
         for file in &files {
@@ -74,7 +85,12 @@ impl Rules {
         }
         let size = read.rules.len();
         if size > MOST {
-            return Err(Error::TooMuch { what: "the set of rules".to_owned(), unit: "rules", size, most: MOST });
+            return Err(Error::TooMuch {
+                what: "the set of rules".to_owned(),
+                unit: "rules",
+                size,
+                most: MOST,
+            });
         }
         let digest = digest(&files);
         let ready = Mutex::default();
@@ -172,7 +188,8 @@ fn sorted(mut spoken: Vec<Spoken>) -> Vec<Spoken> {
     spoken
 }
 
-fn digest(files: &[File]) -> Digest {
+/// Names a set of files: their names and texts.
+pub fn digest(files: &[File]) -> Digest {
     let parts: Vec<String> =
         files.iter().map(|file| format!("{} {}\n{}", file.name, file.text.len(), file.text)).collect();
     let parts: Vec<&[u8]> = [b"comity/rules/v1\n".as_slice()]
@@ -215,7 +232,8 @@ impl Reading {
     fn rule(&mut self, file: &File, at: u32, policy: &Policy) {
         let name = policy.annotation("id").map_or_else(|| format!("{}#{at}", file.name), str::to_owned);
         if name.is_empty() || name.len() > 200 {
-            return self.fault(file, format!("rule {at} has a name of {} bytes: 1 to 200 are taken", name.len()));
+            return self
+                .fault(file, format!("rule {at} has a name of {} bytes: 1 to 200 are taken", name.len()));
         }
         if let Some(other) = self.names.insert(name.clone(), file.name.clone()) {
             return self.fault(file, format!("rule `{name}` stands in `{other}` already"));

@@ -1,5 +1,6 @@
 //! How a plan's steps are done: by the adapters of this build, or by walking another plan.
 
+mod action;
 mod called;
 mod doer;
 mod toolbox;
@@ -250,6 +251,8 @@ impl StepRunner for Runner {
             ordinal: number,
             iteration,
             name,
+            target: Arc::clone(&plan.name),
+            action: Arc::clone(&ready.action),
             kind: plan.kind.step,
             risk: plan.risk,
             idempotent: plan.idempotent,
@@ -265,6 +268,7 @@ impl StepRunner for Runner {
                 Doer::Adapter(_) | Doer::Agent(..) | Doer::Timer => plan.timeout,
             },
             input: Arc::clone(&input.bytes),
+            taint: input.taint,
         }
     }
 
@@ -275,6 +279,7 @@ impl StepRunner for Runner {
         input: &'a Input,
     ) -> BoxFuture<'a, Result<Output, Failure>> {
         let (plan, ready) = self.at(ordinal);
+        permit.taint(plan.source);
         // A call is paid for when it is made, whatever comes of it.
         let price = Amounts { micro_usd: plan.price.micros(), ..Amounts::ZERO };
         if let Err(short) = permit.charge(price) {

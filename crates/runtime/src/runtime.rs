@@ -12,7 +12,7 @@ use crate::{kinds, specs, tail};
 use comity_adapter::{ADAPTERS, AdapterKind};
 use comity_api::Event;
 use comity_core::{
-    Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Tenant, TraceContext,
+    Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Taint, Tenant, TraceContext,
 };
 use comity_flow::{Approver, Drive, Inherited, Invalid, Plan, RunVerdict, Walked, compile};
 use comity_govern::{Answer, Error as GateError, Gate, Opening, Ruling, Run, Scope, World};
@@ -491,6 +491,7 @@ impl Runtime {
             task: &setup.task,
             inherited: setup.fork.as_ref().map(|fork| Inherited { task: &fork.task }),
             given: &given,
+            taint: Taint::NONE,
         };
         let walk = async {
             let walked = match select(pin!(drive.walk()), pin!(self.keep_anchored())).await {

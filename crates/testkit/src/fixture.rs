@@ -1,6 +1,7 @@
 //! A run written through the gate on a clock that is moved by hand, so that its ids, times and hashes are the same
 //! every time: what views are tested on.
 
+use comity_core::Taint;
 use comity_core::{
     Amounts, BoxFuture, Clock, Digest, Entropy, Namespace, Principal, ReasonCode, RunId, Spawn, Step, StepId,
     StepKind, Tenant, Timestamp, Unwatched,
@@ -200,6 +201,8 @@ impl Scene {
             ordinal,
             iteration,
             name: Arc::clone(&plan.name),
+            target: Arc::clone(&plan.name),
+            action: Arc::default(),
             kind: plan.kind.step,
             risk: plan.risk,
             idempotent: plan.idempotent,
@@ -208,6 +211,7 @@ impl Scene {
             bound: Amounts { micro_usd: plan.price.micros(), tokens: 2_000, steps: 4, millis: 0 },
             timeout: Some(Duration::from_secs(30)),
             input: input.bytes,
+            taint: Taint::NONE,
         })
     }
 
@@ -313,6 +317,8 @@ fn nested(scope: &Scope, ordinal: u32, name: &str, kind: StepKind) -> Step {
         ordinal,
         iteration: 0,
         name: name.into(),
+        target: name.into(),
+        action: Arc::default(),
         kind,
         risk: comity_core::RiskTier::ReadOnly,
         idempotent: true,
@@ -321,5 +327,6 @@ fn nested(scope: &Scope, ordinal: u32, name: &str, kind: StepKind) -> Step {
         bound: Amounts { micro_usd: 5_000, tokens: 500, steps: 1, millis: 0 },
         timeout: None,
         input: (*b"{\"query\":\"renewal\"}").into(),
+        taint: Taint::NONE,
     }
 }

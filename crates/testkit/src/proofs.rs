@@ -1,6 +1,7 @@
 //! Proofs, and proofs with something wrong in them: what two verifiers that share no code have to agree about.
 
 use crate::random::Random;
+use comity_core::Taint;
 use comity_core::{Amounts, Digest, Namespace, RunId, Step, StepId, StepKind, Tenant, Timestamp};
 use comity_ledger::log::check::Trust;
 use comity_ledger::log::checkpoint::{Checkpoint, origin};
@@ -217,6 +218,8 @@ fn step_ref(id: StepId, contract: Digest, ordinal: usize) -> StepRef {
         ordinal: ordinal as u32,
         iteration: 0,
         name: "step".into(),
+        target: "step".into(),
+        action: "".into(),
         kind: StepKind::ToolCall,
         risk: comity_core::RiskTier::ReadOnly,
         idempotent: true,
@@ -225,6 +228,7 @@ fn step_ref(id: StepId, contract: Digest, ordinal: usize) -> StepRef {
         bound: Amounts::ZERO,
         timeout: None,
         input: (*b"{}").into(),
+        taint: Taint::NONE,
     };
     StepRef::of(&step, 1)
 }

@@ -1,6 +1,7 @@
 //! One agent on a stage: a house, a run, and tools that say what they were told.
 
 use comity_agent::{Agent, Tools};
+use comity_core::Taint;
 use comity_core::{Amounts, BoxFuture, Digest, RiskTier, RunId, Step, StepKind};
 use comity_govern::{Failure, Input, Outcome, Output, Permit, Policy, Run, Scope};
 use comity_model::{ToolCall, ToolSpec};
@@ -26,6 +27,8 @@ impl Tools for Shelf {
             ordinal,
             iteration: 0,
             name: "named by the agent".into(),
+            target: "tool".into(),
+            action: Arc::default(),
             kind: StepKind::ToolCall,
             risk: if outside { RiskTier::ExternalIo } else { RiskTier::ReadOnly },
             idempotent: !outside,
@@ -34,6 +37,7 @@ impl Tools for Shelf {
             bound: amounts(PRICE, 1),
             timeout: None,
             input: Arc::clone(&input.bytes),
+            taint: Taint::NONE,
         })
     }
 
@@ -118,6 +122,8 @@ impl Stage {
             ordinal: 0,
             iteration: 0,
             name: "mate".into(),
+            target: "tool".into(),
+            action: Arc::default(),
             kind: StepKind::AgentTurn,
             risk: RiskTier::ReadOnly,
             idempotent: true,
@@ -126,6 +132,7 @@ impl Stage {
             bound,
             timeout: None,
             input: Arc::clone(&input.bytes),
+            taint: Taint::NONE,
         };
         let gate = &self.house.gate;
         let turn: BoxFuture<'_, _> = Box::pin(

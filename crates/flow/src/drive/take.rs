@@ -5,7 +5,7 @@ use crate::facts::Facts;
 use crate::plan::{Plan, StepPlan};
 use crate::route::{self, Limits, Lost, Routing};
 use crate::shared::Shared;
-use comity_core::{Step, StepKind};
+use comity_core::{Step, StepKind, Taint};
 use comity_govern::{Error, Failure, Input, Outcome, Output, Permit};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -78,7 +78,8 @@ impl Taking<'_> {
         if let Some(input) = input.as_object_mut() {
             input.insert("repair".to_owned(), json!({"error": why, "output": output.value}));
         }
-        let repaired = self.drive.runner.run(permit, self.ordinal, &Input::new(input)).await?;
+        let input = Input::tainted(input, self.input.taint);
+        let repaired = self.drive.runner.run(permit, self.ordinal, &input).await?;
         schema.check(&repaired.value).map(|value| Output { value }).map_err(|why| refused(&why))
     }
 }
@@ -117,7 +118,8 @@ impl Drive<'_> {
         output: &Value,
         decide: Decide,
     ) -> Result<Routing, Lost> {
-        let shared = outlook.shared.after(ordinal, output, &self.plan.control().merge);
+        // Conditions look at values only: where these came from decides nothing here.
+        let shared = outlook.shared.after(ordinal, output, Taint::NONE, &self.plan.control().merge);
         let task = self.task(outlook.reused);
         let (earlier, iteration) = (outlook.earlier.as_slice(), outlook.iteration);
         let facts = Facts { task, iteration, own: (&planned.name, output), earlier, shared: &shared };

@@ -8,7 +8,7 @@ use crate::planner::{Cause, Fate, PASSED, Planner, RunVerdict};
 use crate::route::{self, Limits, Routing};
 use crate::shared::Shared;
 use crate::timer::Timer;
-use comity_core::{ApprovalId, BoxFuture, ReasonCode, StepId, StepKind, Timestamp};
+use comity_core::{ApprovalId, BoxFuture, ReasonCode, StepId, StepKind, Taint, Timestamp};
 use comity_govern::{Ended, Error, Input, Outcome, PastState, Refusal, Ruling, Settled};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use serde_json::{Map, Value, json};
@@ -32,6 +32,8 @@ enum Happened {
 #[derive(Clone, Default)]
 struct Left {
     output: Option<Arc<Value>>,
+    /// The untrusted sources that went into the output.
+    taint: Taint,
     at: Option<Timestamp>,
     shared: Shared,
 }
@@ -104,7 +106,7 @@ impl<'d> Walk<'d> {
             }
         }
         let verdict = self.planner.verdict().unwrap_or(RunVerdict::Failed(ReasonCode::Unreachable));
-        Ok(Walked { verdict, output: self.output() })
+        Ok(Walked { verdict, output: self.output(), taint: self.taint_of(&self.planner.outputs()) })
     }
 
     /// Lets a waiting step go on; one that does not wait yet goes on as soon as it would.
@@ -247,16 +249,16 @@ impl<'d> Walk<'d> {
         outlook: Option<Arc<Outlook>>,
         settled: Settled,
     ) -> Result<(), Error> {
-        let value = settled.output.value;
+        let (value, taint) = (settled.output.value, settled.taint);
         let rules = &self.drive.plan.control().merge;
         let routing = match &outlook {
             Some(outlook) => self.drive.led(ordinal, planned, outlook, &value).map(Some),
             None => Ok(None),
         };
         let before = outlook.map_or_else(|| self.met(ordinal), |outlook| outlook.shared.clone());
-        let shared = if self.shares { before.after(ordinal, &value, rules) } else { before };
+        let shared = if self.shares { before.after(ordinal, &value, taint, rules) } else { before };
         if let Some(left) = self.left.get_mut(ordinal) {
-            *left = Left { output: Some(Arc::new(value)), at: Some(settled.at), shared };
+            *left = Left { output: Some(Arc::new(value)), taint, at: Some(settled.at), shared };
         }
         match routing {
             Ok(routing) => self.end(ordinal, Fate::Settled, routing.as_ref()).await,
@@ -302,9 +304,10 @@ impl<'d> Walk<'d> {
         let Some(outlook) = outlook.filter(|_| hears) else { return self.end(ordinal, fate, None).await };
         let value = json!({"approved": false, "comment": refusal.message, "human_decision": false});
         let routing = self.drive.led_by_no(ordinal, planned, &outlook, &value);
-        let shared = outlook.shared.after(ordinal, &value, &self.drive.plan.control().merge);
+        let merge = &self.drive.plan.control().merge;
+        let shared = outlook.shared.after(ordinal, &value, Taint::NONE, merge);
         if let Some(left) = self.left.get_mut(ordinal) {
-            *left = Left { output: Some(Arc::new(value)), at: None, shared };
+            *left = Left { output: Some(Arc::new(value)), taint: Taint::NONE, at: None, shared };
         }
         match routing {
             Ok(routing) => self.end(ordinal, fate, Some(&routing)).await,
@@ -390,16 +393,28 @@ impl<'d> Walk<'d> {
             Some((name, output))
         });
         let context: Map<String, Value> = if led.is_empty() { drive.given.clone() } else { named.collect() };
+        let mut taint = self.taint_of(&led);
         let mut value = Map::new();
         value.insert("context".to_owned(), Value::Object(context));
         if iteration > 0 {
             value.insert("iteration".to_owned(), Value::from(iteration));
         }
         if drive.plan.control().shares {
-            value.insert("shared".to_owned(), Value::Object(self.met(ordinal).values()));
+            let met = self.met(ordinal);
+            taint = taint | met.taint();
+            value.insert("shared".to_owned(), Value::Object(met.values()));
         }
         value.insert("task".to_owned(), Value::String(task.to_owned()));
-        Input::new(Value::Object(value))
+        Input::tainted(Value::Object(value), taint)
+    }
+
+    /// What went into the outputs of these steps; of a step that nothing leads to, into what the walk was given.
+    fn taint_of(&self, steps: &[usize]) -> Taint {
+        if steps.is_empty() {
+            return self.drive.taint;
+        }
+        let left = steps.iter().filter_map(|step| self.left.get(*step));
+        left.fold(Taint::NONE, |sum, left| sum | left.taint)
     }
 
     /// The shared context that a step sees.

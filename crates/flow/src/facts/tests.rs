@@ -1,12 +1,14 @@
 use super::*;
 use crate::shared::Rules;
+use comity_core::Taint;
 use serde_json::json;
 
 /// What a name stands for after `step` with this output; `plan` and `other` ran before, and `both` is shared.
 fn find(output: &Value, name: &str) -> Option<Value> {
     let rules = Rules::new();
     let wrote = json!({"both": "shared", "lone": "shared", "plan_output": "shared", "task": "shared"});
-    let shared = Shared::default().after(0, &wrote, &rules).after(1, output, &rules);
+    let shared =
+        Shared::default().after(0, &wrote, Taint::NONE, &rules).after(1, output, Taint::NONE, &rules);
     let earlier =
         [(Arc::from("plan"), Arc::new(json!("planned"))), (Arc::from("other"), Arc::new(json!({"n": 1})))];
     let facts =

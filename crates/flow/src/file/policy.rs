@@ -10,7 +10,7 @@ use crate::{
     plan::{Control, OnTimeout},
     tree::{Body, Entry, Mark},
 };
-use comity_govern::{BreakerPolicy, Policy};
+use comity_govern::{BreakerPolicy, OnTaint, Policy};
 
 /// What steps take over that do not say themselves.
 pub(super) struct Defaults {
@@ -73,6 +73,15 @@ fn limits(policy: &mut Policy, fields: &Fields<'_>, findings: &mut Findings) {
     put(&mut policy.max_risk_tier, fields.tier("max_risk_tier", findings));
     put(&mut policy.human_approval_tier, fields.tier_or_none("human_approval_tier", findings));
     put(&mut policy.approval_timeout, fields.seconds("approval_timeout_s", findings));
+    let on_taint = match fields.word("on_taint", findings) {
+        Some("allow") => OnTaint::Allow,
+        Some("hold") => OnTaint::Hold,
+        Some(_) => OnTaint::Deny,
+        // Where people decide, they decide about this too.
+        None if policy.human_approval_tier.is_some() => OnTaint::Hold,
+        None => OnTaint::Deny,
+    };
+    policy.on_taint = on_taint;
     if let Some(entry) = fields.entry("breaker") {
         breaker(&mut policy.breaker, entry, findings);
     }

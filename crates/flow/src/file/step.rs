@@ -13,7 +13,7 @@ use crate::{
     schema::OutputSchema,
     tree::Mark,
 };
-use comity_core::{KindSpec, MicroUsd, StepKind};
+use comity_core::{KindSpec, MicroUsd, StepKind, Taint};
 use serde_json::Value;
 
 /// A step as far as it can be read alone, and the names it mentions.
@@ -63,6 +63,7 @@ fn plan(named: Named<'_>, typed: Typed<'_>, defaults: &Defaults, findings: &mut 
         on_timeout,
         retry: retry(&common, on_timeout, defaults, findings),
         schema: schema(&common, findings),
+        source: source(&common, Taint::NONE, Taint::EXTERNAL, findings),
         price: price(kind, &common, findings),
         config,
         tools: Vec::new(),
@@ -71,6 +72,20 @@ fn plan(named: Named<'_>, typed: Typed<'_>, defaults: &Defaults, findings: &mut 
         incoming: Vec::new(),
         outgoing: Vec::new(),
         loops: Vec::new(),
+    }
+}
+
+/// Whether what it produces is trusted, and if it is not, where it comes from.
+pub(super) fn source(
+    common: &Fields<'_>,
+    unless_said: Taint,
+    untrusted: Taint,
+    findings: &mut Findings,
+) -> Taint {
+    match common.word("trust", findings) {
+        None => unless_said,
+        Some("trusted") => Taint::NONE,
+        Some(name) => Taint::named(name).unwrap_or(untrusted),
     }
 }
 

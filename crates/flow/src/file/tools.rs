@@ -13,7 +13,7 @@ use crate::{
     tree::{Entry, Mark},
     value,
 };
-use comity_core::{KindSpec, StepKind};
+use comity_core::{KindSpec, StepKind, Taint};
 
 /// Tools that one file may have.
 const MAX_TOOLS: usize = 1_000;
@@ -60,6 +60,7 @@ fn tool(entry: &Entry, kinds: &[&'static KindSpec], findings: &mut Findings) -> 
         risk: typed.common.tier("risk", findings).unwrap_or(typed.kind.risk),
         idempotent: typed.common.flag("idempotent", findings).unwrap_or(typed.kind.idempotent),
         timeout: typed.common.seconds("timeout_s", findings),
+        source: step::source(&typed.common, Taint::TOOL, Taint::TOOL, findings),
         price: step::price(typed.kind, &typed.common, findings),
         about: typed.common.text("about", findings).unwrap_or(typed.kind.about).to_owned(),
         config: typed.config,

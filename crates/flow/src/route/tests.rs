@@ -2,6 +2,7 @@ use super::*;
 use crate::compile;
 use crate::plan::tests::kinds::{COMMAND, PERSON};
 use crate::shared::{Rules, Shared};
+use comity_core::Taint;
 use serde_json::{Value, json};
 
 fn plan(source: &str) -> Plan {
@@ -20,7 +21,7 @@ fn crossing() -> Plan {
 
 /// Where the end of `b` leads with this output.
 fn leads(plan: &Plan, output: &Value) -> Result<Routing, Lost> {
-    let shared = Shared::default().after(1, output, &Rules::new());
+    let shared = Shared::default().after(1, output, Taint::NONE, &Rules::new());
     let facts = Facts { task: "t", iteration: 0, own: ("b", output), earlier: &[], shared: &shared };
     decide(plan, plan.step(1).unwrap(), &facts)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use comity_core::Taint;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -27,10 +28,10 @@ fn seen(place: &Shared) -> Vec<Value> {
 #[test]
 fn values_come_together_as_their_key_says() {
     let start = Shared::default();
-    let one = start.after(0, &says(&json!(true), 0.9), &rules());
-    let two = one.after(1, &says(&json!(false), 0.4), &rules());
+    let one = start.after(0, &says(&json!(true), 0.9), Taint::NONE, &rules());
+    let two = one.after(1, &says(&json!(false), 0.4), Taint::NONE, &rules());
     assert_eq!(seen(&two), [json!(false), json!([true, false]), json!(true), json!(false), json!(true)]);
-    let beside = one.after(2, &says(&json!(true), 0.9), &rules());
+    let beside = one.after(2, &says(&json!(true), 0.9), Taint::NONE, &rules());
     let met = [json!(true), json!([true, false, true]), json!(true), json!(false), json!(true)];
     assert_eq!(seen(&meet(&[&two, &beside])), met);
     assert_eq!(seen(&start), [json!(null), json!(null), json!(null), json!(null), json!(null)]);
@@ -38,9 +39,9 @@ fn values_come_together_as_their_key_says() {
 
 #[test]
 fn what_was_written_before_a_fork_is_there_once_where_its_ways_meet() {
-    let before = Shared::default().after(0, &says(&json!("a"), 0.5), &rules());
-    let left = before.after(1, &says(&json!("l"), 0.5), &rules());
-    let right = before.after(2, &says(&json!("r"), 0.5), &rules());
+    let before = Shared::default().after(0, &says(&json!("a"), 0.5), Taint::NONE, &rules());
+    let left = before.after(1, &says(&json!("l"), 0.5), Taint::NONE, &rules());
+    let right = before.after(2, &says(&json!("r"), 0.5), Taint::NONE, &rules());
     let met = meet(&[&left, &right]);
     assert_eq!(met.get("1"), Some(json!(["a", "l", "r"])));
     assert_eq!(meet(&[&right, &left, &met, &before]).get("1"), Some(json!(["a", "l", "r"])));
@@ -50,9 +51,9 @@ fn what_was_written_before_a_fork_is_there_once_where_its_ways_meet() {
 
 #[test]
 fn what_is_not_true_stays_so_whoever_is_met_first() {
-    let denies = Shared::default().after(0, &says(&json!(false), 0.5), &rules());
-    let early = Shared::default().after(1, &json!({}), &rules());
-    let allows = early.after(2, &says(&json!(true), 0.5), &rules());
+    let denies = Shared::default().after(0, &says(&json!(false), 0.5), Taint::NONE, &rules());
+    let early = Shared::default().after(1, &json!({}), Taint::NONE, &rules());
+    let allows = early.after(2, &says(&json!(true), 0.5), Taint::NONE, &rules());
     // Here both are known, and what was written last is what the other place knows too.
     let both = meet(&[&denies, &allows]);
     for places in [[&both, &allows], [&allows, &both]] {
@@ -63,19 +64,19 @@ fn what_is_not_true_stays_so_whoever_is_met_first() {
 
 #[test]
 fn a_value_that_one_step_wrote_is_as_it_wrote_it() {
-    let place = Shared::default().after(0, &says(&json!("yes"), 0.5), &rules());
-    let met = meet(&[&place, &place.after(1, &json!({}), &rules())]);
+    let place = Shared::default().after(0, &says(&json!("yes"), 0.5), Taint::NONE, &rules());
+    let met = meet(&[&place, &place.after(1, &json!({}), Taint::NONE, &rules())]);
     assert_eq!((met.get("3"), met.get("0")), (Some(json!("yes")), Some(json!("yes"))));
-    let more = place.after(1, &says(&json!(true), 0.5), &rules());
+    let more = place.after(1, &says(&json!(true), 0.5), Taint::NONE, &rules());
     assert_eq!((more.get("3"), more.get("4")), (Some(json!(false)), Some(json!(true))));
 }
 
 #[test]
 fn an_output_without_a_confidence_is_the_least_sure() {
-    let sure = Shared::default().after(0, &says(&json!(1), 0.1), &rules());
-    let later = sure.after(1, &json!({"2": 2}), &rules());
+    let sure = Shared::default().after(0, &says(&json!(1), 0.1), Taint::NONE, &rules());
+    let later = sure.after(1, &json!({"2": 2}), Taint::NONE, &rules());
     assert_eq!(later.get("2"), Some(json!(1)));
-    assert_eq!(Shared::default().after(1, &json!({"2": 2}), &rules()).get("2"), Some(json!(2)));
+    assert_eq!(Shared::default().after(1, &json!({"2": 2}), Taint::NONE, &rules()).get("2"), Some(json!(2)));
 }
 
 /// One write: value, how sure, and when.
@@ -121,7 +122,7 @@ proptest! {
             let mut writes: BTreeMap<Written, Write> =
                 led.iter().flat_map(|place| visible[*place].1.clone()).collect();
             writes.extend(value.iter().map(|value| ((now, ordinal), (value.clone(), confidence))));
-            places.push(met.after(ordinal, &output, &rules()));
+            places.push(met.after(ordinal, &output, Taint::NONE, &rules()));
             visible.push((now, writes));
         }
         for (place, (_, writes)) in places.iter().zip(&visible).filter(|(_, (_, writes))| !writes.is_empty()) {

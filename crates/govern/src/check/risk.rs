@@ -7,14 +7,20 @@ use comity_core::{ReasonCode, Step};
 pub const CHECK: Check = Check { name: "risk", decide };
 
 fn decide(step: &Step, evidence: &Evidence<'_>) -> Result<Finding, Undecided> {
-    let (tier, most) = (step.risk, evidence.policy.max_risk_tier);
+    let (tier, most) = (evidence.assessment.tier, evidence.policy.max_risk_tier);
+    // What was declared needs no reason.
+    let because = match tier > step.risk {
+        true => format!(" because {}", evidence.assessment.because),
+        false => String::new(),
+    };
     if tier > most {
-        let why = format!("step `{}` is {tier}, and the policy allows at most {most}", step.name);
+        let why = format!("step `{}` is {tier}{because}, and the policy allows at most {most}", step.name);
         return Ok(Finding::Deny(ReasonCode::RiskTier, why));
     }
     match evidence.policy.human_approval_tier {
         Some(from) if tier >= from && !evidence.approved => {
-            let why = format!("step `{}` is {tier}, and a person decides from {from} upward", step.name);
+            let why =
+                format!("step `{}` is {tier}{because}, and a person decides from {from} upward", step.name);
             Ok(Finding::Hold(ReasonCode::ApprovalRequired, why))
         }
         _ => Ok(Finding::Pass),

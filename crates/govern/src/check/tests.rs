@@ -1,5 +1,5 @@
 use super::*;
-use comity_core::{Digest, RiskTier, RunId, StepId, StepKind};
+use comity_core::{Digest, RiskTier, RunId, StepId, StepKind, Taint};
 
 fn step() -> Step {
     Step {
@@ -8,6 +8,8 @@ fn step() -> Step {
         ordinal: 0,
         iteration: 0,
         name: "send".into(),
+        target: "mail".into(),
+        action: "".into(),
         kind: StepKind::ToolCall,
         risk: RiskTier::ExternalIo,
         idempotent: false,
@@ -16,7 +18,21 @@ fn step() -> Step {
         bound: Amounts { micro_usd: 420_000, steps: 1, ..Amounts::ZERO },
         timeout: None,
         input: (*b"0123456789").into(),
+        taint: Taint::NONE,
     }
+}
+
+fn nobody() -> &'static Actor {
+    static NOBODY: std::sync::LazyLock<Actor> = std::sync::LazyLock::new(|| Actor {
+        id: "local:jo".to_owned(),
+        name: "jo".to_owned(),
+        role: String::new(),
+        kind: comity_core::PrincipalKind::Person,
+        trust: comity_core::TrustTier::InternalTrusted,
+        tenant: comity_core::Tenant::local(),
+        namespace: comity_core::Namespace::default_name(),
+    });
+    &NOBODY
 }
 
 fn evidence(policy: &Policy) -> Evidence<'_> {
@@ -24,8 +40,14 @@ fn evidence(policy: &Policy) -> Evidence<'_> {
         policy,
         elapsed: Duration::from_secs(1),
         depth: 0,
+        assessment: Assessment::declared(RiskTier::ExternalIo),
         breaker: Breaker::Closed,
         approved: false,
+        attempt: 1,
+        books: &[],
+        actor: nobody(),
+        acts: HashMap::new(),
+        now: Timestamp::from_millis(1_796_000_000_000),
         shortfall: None,
     }
 }

@@ -1,5 +1,6 @@
 //! A gate, a store on disk, and a world in which time moves only when nothing else can.
 
+use comity_core::Taint;
 use comity_core::{
     Amounts, BoxFuture, Clock, Digest, Entropy, Namespace, Points, Principal, ReasonCode, RiskTier, RunId,
     Spawn, Step, StepId, StepKind, Tenant, Timestamp, Unwatched,
@@ -352,6 +353,8 @@ pub fn plain(scope: &Scope, ordinal: u32) -> Step {
         ordinal,
         iteration: 0,
         name: format!("s{ordinal}").into(),
+        target: "act".into(),
+        action: Arc::default(),
         kind: StepKind::ToolCall,
         risk: RiskTier::ReadOnly,
         idempotent: true,
@@ -360,6 +363,7 @@ pub fn plain(scope: &Scope, ordinal: u32) -> Step {
         bound: Amounts::ZERO,
         timeout: None,
         input: (*b"{}").into(),
+        taint: Taint::NONE,
     }
 }
 

@@ -21,6 +21,8 @@ mod nested;
 mod overrun;
 mod replay;
 mod reuse;
+mod rules;
 mod suspended;
+mod taint;
 
 use house::{House, Spent, amounts, denied, done, pays, plain, settled, usd};

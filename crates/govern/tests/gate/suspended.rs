@@ -205,7 +205,7 @@ fn inside_the_stricter_limit_holds() {
     let root = Scope::root(house.open());
     let strict = Policy { max_risk_tier: RiskTier::Internal, ..Policy::default() };
     let outcome = house.wait(house.gate.run(&root, container(&root, 0), async |permit| {
-        let scope = permit.scope().unwrap().under(&strict);
+        let scope = permit.scope().unwrap().under(&strict).unwrap();
         let risky = |scope: &Scope| Step { risk: RiskTier::ExternalIo, ..plain(scope, 0) };
         let refused = house.gate.run(&scope, risky(&scope), async |_| done()).await.unwrap();
         assert_eq!(denied(&refused), Some(ReasonCode::RiskTier));

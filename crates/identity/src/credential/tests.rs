@@ -34,7 +34,11 @@ fn accept(chain: &[Credential]) -> Result<Presented, Error> {
     accept_with(chain, NOW, &|_| false)
 }
 
-fn accept_with(chain: &[Credential], now: u64, is_revoked: &dyn Fn(&str) -> bool) -> Result<Presented, Error> {
+fn accept_with(
+    chain: &[Credential],
+    now: u64,
+    is_revoked: &dyn Fn(&str) -> bool,
+) -> Result<Presented, Error> {
     let root = key(1);
     let roots = [(root.did(), root.public())];
     let all = [cap("tool:*").delegable()];

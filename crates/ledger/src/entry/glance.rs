@@ -7,7 +7,9 @@ mod cursor;
 
 use super::{CheckMark, Entry, EntryKind, Origin, RunStatus, StepRef, VERSION, Verdict};
 use crate::payload::{Commitments, Slot};
-use comity_core::{Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, StepId, StepKind, Tenant};
+use comity_core::{
+    Amounts, ApprovalId, Digest, Namespace, ReasonCode, RunId, StepId, StepKind, Taint, Tenant,
+};
 use cursor::Cursor;
 use std::borrow::Cow;
 
@@ -46,6 +48,8 @@ pub struct Glance<'b> {
     pub status: Option<RunStatus>,
     /// See [`Entry::step`].
     pub step: Option<StepRef>,
+    /// See [`Entry::taint`].
+    pub taint: Taint,
     /// See [`Entry::tenant`].
     pub tenant: &'b str,
     /// See [`Entry::usage`].
@@ -84,6 +88,7 @@ pub fn entry(body: &[u8]) -> Option<Entry> {
         run: glance.run,
         status: glance.status,
         step: glance.step,
+        taint: glance.taint,
         tenant: glance.tenant.parse().ok()?,
         usage: glance.usage,
         used: glance.used,
@@ -116,6 +121,7 @@ impl<'b> Glance<'b> {
             run: entry.run,
             status: entry.status,
             step: entry.step.clone(),
+            taint: entry.taint,
             tenant: entry.tenant.as_str(),
             usage: entry.usage,
             used: entry.used,
@@ -144,6 +150,7 @@ fn parse(body: &[u8]) -> Option<(Glance<'_>, Texts<'_>)> {
     let run = at.required(b"\"run\":", |at| at.id(RunId::from_text))?;
     let status = at.field(b"\"status\":", |at| status(at.plain()?))?;
     let step = at.field(b"\"step\":", step)?;
+    let taint = at.field(b"\"taint\":", taint)?.unwrap_or_default();
     let tenant = at.required(b"\"tenant\":", |at| at.name(Tenant::is_name))?;
     let usage = at.field(b"\"usage\":", amounts)?;
     let used = at.field(b"\"used\":", amounts)?;
@@ -168,6 +175,7 @@ fn parse(body: &[u8]) -> Option<(Glance<'_>, Texts<'_>)> {
         run,
         status,
         step,
+        taint,
         tenant,
         usage,
         used,
@@ -186,6 +194,12 @@ fn amounts(at: &mut Cursor<'_>) -> Option<Amounts> {
     let tokens = at.number()?;
     at.take(b"}")?;
     Some(Amounts { micro_usd, millis, steps, tokens })
+}
+
+/// A trusted entry says nothing of it.
+fn taint(at: &mut Cursor<'_>) -> Option<Taint> {
+    let bits = u8::try_from(at.number()?).ok()?;
+    Taint::from_bits(bits).filter(|taint| taint.is_tainted())
 }
 
 fn origin(at: &mut Cursor<'_>) -> Option<Origin> {

@@ -40,10 +40,8 @@ fn target() -> Target {
 fn how() -> Circumstances {
     Circumstances {
         step: "dig/mail".to_owned(),
-        flow: "brief".to_owned(),
         risk: RiskTier::ExternalIo,
         declared_risk: RiskTier::Internal,
-        risk_score: 40,
         tainted: false,
         approved: false,
         idempotent: false,
@@ -52,7 +50,6 @@ fn how() -> Circumstances {
         most_micro_usd: 1_000,
         most_tokens: 0,
         input_bytes: 10,
-        spent_micro_usd: 0,
         steps_so_far: 3,
         elapsed_s: 1,
         hour_utc: 9,
@@ -61,7 +58,6 @@ fn how() -> Circumstances {
         done: ["search".to_owned()].into(),
         approved_acts: Default::default(),
         times_in_run: 0,
-        times_today: 4,
     }
 }
 
@@ -106,7 +102,9 @@ fn forbid_overrides_hold_and_hold_overrides_permit() {
 
 #[test]
 fn a_rule_that_errs_forbids() {
-    let text = format!("{ALL}@id(\"sum\") forbid (principal, action, resource) when {{ context.risk + 9223372036854775807 > 1 }};");
+    let text = format!(
+        "{ALL}@id(\"sum\") forbid (principal, action, resource) when {{ context.risk + 9223372036854775807 > 1 }};"
+    );
     assert!(matches!(ask(&text), Ruling::Broken(_)));
 }
 
@@ -121,7 +119,7 @@ fn rules_see_who_acts_on_what_and_how() {
         ("principal.tenant == resource.tenant", true),
         ("resource.public", false),
         ("context.done.contains(\"search\")", true),
-        ("context.times_today >= 5", false),
+        ("context.times_in_run >= 5", false),
         ("context.risk > context.declared_risk", true),
         ("context.hour_utc >= 8 && context.weekday <= 5", true),
     ] {
@@ -159,7 +157,8 @@ fn slicing_changes_no_answer() {
         let (rules, actor, target, how) = (rules(&text), actor(), target(), how());
         let question = Question { actor: &actor, kind: StepKind::ToolCall, target: &target, how: &how };
         let put = question.put().unwrap();
-        let whole = PolicySet::from_policies(rules.inner.rules.iter().map(|rule| rule.policy.clone())).unwrap();
+        let whole =
+            PolicySet::from_policies(rules.inner.rules.iter().map(|rule| rule.policy.clone())).unwrap();
         let answer = Authorizer::new().is_authorized(&put.request, &whole, &put.entities);
         let speaks = rules.inner.rules.iter().filter(|rule| rule.scope.fits(&put)).count() == 2;
         assert_eq!(speaks, answer.decision() == Decision::Deny, "{head}");
@@ -176,7 +175,9 @@ fn every_mistake_is_told_with_its_place() {
     assert!(misspelled[0].message.contains("rsk"), "{misspelled:?}");
     let unknown = faults("permit (principal == User::\"jo\", action, resource);");
     assert!(!unknown.is_empty());
-    let twice = faults("@id(\"x\") permit (principal, action, resource);\n@id(\"x\") permit (principal, action, resource);");
+    let twice = faults(
+        "@id(\"x\") permit (principal, action, resource);\n@id(\"x\") permit (principal, action, resource);",
+    );
     assert!(twice[0].message.contains("`x`"));
     let slip = faults("@advise(\"x\") permit (principal, action, resource);");
     assert!(slip[0].message.contains("`@advise`"));

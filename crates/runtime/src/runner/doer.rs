@@ -1,7 +1,7 @@
 //! Who does a step.
 
 use super::toolbox::Toolbox;
-use super::{Runner, Shop};
+use super::{Runner, Shop, action};
 use crate::error::Error;
 use comity_adapter::Adapter;
 use comity_agent::{Agent, Router};
@@ -21,6 +21,7 @@ pub(super) struct Ready {
     pub(super) doer: Doer,
     pub(super) contract: Digest,
     pub(super) endpoint: Arc<str>,
+    pub(super) action: Arc<str>,
     pub(super) turn: Option<Arc<Semaphore>>,
     pub(super) bound: Amounts,
 }
@@ -44,7 +45,8 @@ impl Ready {
         let contract = contract(step, Some(source));
         // What is done another way fails by itself: its circuit breaker is its own.
         let endpoint = format!("workflow:{}", contract.hex()).into();
-        Self { doer: Doer::Flow(Box::new(inner)), contract, endpoint, turn: None, bound }
+        let action = Arc::default();
+        Self { doer: Doer::Flow(Box::new(inner)), contract, endpoint, action, turn: None, bound }
     }
 }
 
@@ -60,6 +62,7 @@ pub(super) fn build(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>
             doer: Doer::Timer,
             contract: contract(step, None),
             endpoint,
+            action: Arc::default(),
             turn: None,
             bound: own,
         });
@@ -75,7 +78,8 @@ pub(super) fn build(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>
     let nested = adapter.reserve().saturating_mul(calls);
     let fee = Amounts { steps: 1, ..price };
     let bound = fee.checked_add(&nested).unwrap_or(Amounts::UNLIMITED);
-    Ok(Ready { doer: Doer::Adapter(adapter), contract: contract(step, None), endpoint, turn, bound })
+    let (contract, action) = (contract(step, None), action::of(step.kind.name, &step.config).into());
+    Ok(Ready { doer: Doer::Adapter(adapter), contract, endpoint, action, turn, bound })
 }
 
 fn agent(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>) -> Result<Ready, Error> {
@@ -92,7 +96,7 @@ fn agent(plan: &Plan, step: &StepPlan, prefix: &str, shop: &Arc<Shop>) -> Result
     let bound = agent_bound(&agent, &tools, step, &Input::new(json!({"task": "x".repeat(ASSUMED)})));
     let doer = Doer::Agent(Box::new(agent), tools);
     let endpoint = format!("agent:{}", contract.hex()).into();
-    Ok(Ready { doer, contract, endpoint, turn: None, bound })
+    Ok(Ready { doer, contract, endpoint, action: Arc::default(), turn: None, bound })
 }
 
 /// The most that a step which walks another plan can still cost, itself included.
@@ -144,7 +148,7 @@ impl Runner {
         let (Some(scope), Some(gate)) = (permit.scope(), &self.shop.gate) else {
             return Err(Failure::Failed("there is no run to nest steps in".to_owned()));
         };
-        let scope = scope.under(self.plan.policy());
+        let scope = scope.under(self.plan.policy()).map_err(|error| Failure::Failed(error.to_string()))?;
         let clock = Arc::clone(permit.clock());
         let none = Map::new();
         let given = input.value.get("context").and_then(Value::as_object).unwrap_or(&none);
@@ -159,6 +163,7 @@ impl Runner {
             task,
             inherited: None,
             given,
+            taint: input.taint,
         };
         let walked = drive.walk().await.map_err(|error| {
             // The run stops over this; the step did not fail, and is gone on with when the run is.
@@ -166,6 +171,7 @@ impl Runner {
             self.shop.note_fault(error);
             failure
         })?;
+        permit.taint(walked.taint);
         match walked.verdict {
             RunVerdict::Completed => Ok(Output { value: walked.output }),
             RunVerdict::Waiting => Err(Failure::Waiting("a step in it waits".to_owned())),

@@ -1,7 +1,7 @@
 //! What one agent may call: the tools of its file, each done by an adapter.
 
-use super::Shop;
 use super::doer::needs_turn;
+use super::{Shop, action};
 use crate::error::Error;
 use comity_adapter::Adapter;
 use comity_agent::Tools;
@@ -26,6 +26,8 @@ struct Tool {
     adapter: Arc<dyn Adapter>,
     contract: Digest,
     endpoint: Arc<str>,
+    /// Its name, and what it does in the words of its adapter.
+    action: Arc<str>,
     bound: Amounts,
 }
 
@@ -73,7 +75,8 @@ impl Tool {
         let own = Amounts { micro_usd: plan.price.micros(), steps: 1, ..Amounts::ZERO };
         let bound = own.checked_add(&adapter.reserve()).unwrap_or(Amounts::UNLIMITED);
         let (contract, endpoint) = (contract(plan), adapter.endpoint().into());
-        Ok(Self { plan: plan.clone(), adapter, contract, endpoint, bound })
+        let action = format!("{} {}", plan.name, action::of(plan.kind.name, &plan.config)).into();
+        Ok(Self { plan: plan.clone(), adapter, contract, endpoint, action, bound })
     }
 }
 
@@ -96,6 +99,8 @@ impl Tools for Toolbox {
             ordinal,
             iteration: 0,
             name: Arc::clone(&tool.plan.name),
+            target: Arc::clone(&tool.plan.name),
+            action: Arc::clone(&tool.action),
             kind: tool.plan.kind.step,
             risk: tool.plan.risk,
             idempotent: tool.plan.idempotent,
@@ -104,6 +109,7 @@ impl Tools for Toolbox {
             bound: tool.bound,
             timeout: tool.plan.timeout,
             input: Arc::clone(&input.bytes),
+            taint: input.taint,
         })
     }
 
@@ -116,6 +122,7 @@ impl Tools for Toolbox {
         let Some(tool) = self.find(tool) else {
             return Box::pin(async { Err(Failure::Failed("there is no such tool".to_owned())) });
         };
+        permit.taint(tool.plan.source);
         let price = Amounts { micro_usd: tool.plan.price.micros(), ..Amounts::ZERO };
         if let Err(short) = permit.charge(price) {
             return Box::pin(async move { Err(Failure::Failed(short.to_string())) });

@@ -1,6 +1,7 @@
 //! An adapter whose effects are noted outside the ledger.
 
 use comity_adapter::{Adapter, AdapterKind, Error, Setup};
+use comity_core::Taint;
 use comity_core::{
     Amounts, BoxFuture, Digest, KeySpec, KindSpec, RiskTier, RunId, Shape, Step, StepId, StepKind,
 };
@@ -150,6 +151,8 @@ async fn nested(scope: &Scope, ordinal: u32) -> Result<(), Failure> {
         ordinal,
         iteration: 0,
         name: format!("child{ordinal}").into(),
+        target: "child".into(),
+        action: Arc::default(),
         kind: StepKind::ToolCall,
         risk: RiskTier::ReadOnly,
         idempotent: true,
@@ -158,6 +161,7 @@ async fn nested(scope: &Scope, ordinal: u32) -> Result<(), Failure> {
         bound: Amounts { micro_usd: 10, steps: 1, ..Amounts::ZERO },
         timeout: Some(Duration::from_millis(50)),
         input: Arc::clone(&input.bytes),
+        taint: Taint::NONE,
     };
     let outcome = gate.run(scope, step, async |permit| {
         let spend = permit.charge(Amounts { micro_usd: 7, ..Amounts::ZERO });

@@ -44,7 +44,13 @@ fn judge(cases: &[(Value, u64)]) -> Vec<Value> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let home = node::environment(target, "credentials", Path::new(HERE)).unwrap();
     let mut judge = Command::new("node");
-    let mut judge = judge.arg("judge.mjs").current_dir(home).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut judge = judge
+        .arg("judge.mjs")
+        .current_dir(home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut input = judge.stdin.take().unwrap();
     for (credential, now) in cases {
         writeln!(input, "{}", json!({"credential": credential, "now": now})).unwrap();

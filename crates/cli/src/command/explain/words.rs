@@ -142,6 +142,12 @@ pub const WORDS: &[Words] = &[
     ),
     words(ReasonCode::NestedWaiting, "a step nested in it waits, for a person or a moment", &[], ""),
     words(
+        ReasonCode::Policy,
+        "a rule of its policy forbids it, or none permits it",
+        &[],
+        "change the rule, or what is asked for: the message names the rule",
+    ),
+    words(
         ReasonCode::OutputSchema,
         "what it produced is not what its `output_schema` asks for",
         &[],
@@ -159,6 +165,12 @@ pub const WORDS: &[Words] = &[
         "it asked for a next step that is not among its `routes`",
         &[],
         "add that step to its `routes`, or mend what it asks for",
+    ),
+    words(
+        ReasonCode::Tainted,
+        "it reaches outside, and what it is given came from somebody who is not trusted",
+        &["on_taint"],
+        "let a person decide (`on_taint: hold`), or give it only what is trusted",
     ),
     words(ReasonCode::Timer, "the moment that it waits for has not come", &[], ""),
 ];

@@ -14,6 +14,8 @@ const TIMEOUT: KeyDoc = key("timeout_s", Form::Seconds, "Seconds it may take eac
 const IDEMPOTENT: KeyDoc =
     key("idempotent", Form::Flag, "Whether doing it twice does what doing it once does.")
         .default("the kind's");
+/// Whence an output comes; `untrusted` is from anywhere.
+const TRUST: &[&str] = &["trusted", "untrusted", "web", "external", "retrieved"];
 const PRICE: KeyDoc = key(
     "price_usd",
     Form::Money,
@@ -30,6 +32,7 @@ pub(crate) static STEP: Place = Place {
         RISK,
         IDEMPOTENT,
         PRICE,
+        key("trust", Form::Word(TRUST), "Whether what it produces is trusted, and if not, where it comes from. What is made of it is as little trusted.").default("`trusted`"),
         TIMEOUT,
         key("on_timeout", Form::Word(&["fail", "skip", "retry"]), "What becomes of it when its time is over: `skip` passes it over, `retry` tries it again as after a failure. Only an idempotent step may be skipped or tried again.")
             .default("`step_timeout_action` of the policy"),
@@ -56,6 +59,8 @@ pub(crate) static TOOL: Place = Place {
         RISK,
         IDEMPOTENT,
         PRICE,
+        key("trust", Form::Word(TRUST), "Whether its answers are trusted, and if not, where they come from.")
+            .default("`untrusted`"),
         TIMEOUT,
     ],
     refused: &[],
