@@ -261,6 +261,7 @@ fn of_gate(error: &GateError) -> Meaning {
     match error {
         GateError::Store(error) => of_store(error),
         GateError::Ledger(error) => of_ledger(error),
+        GateError::Rules(_) => means(Exit::InvalidFile, "CM0229", MEND),
         GateError::Erased(_) => means(Exit::Failed, "CM0304", ERASED),
         GateError::OnHold { .. } => means(
             Exit::Denied,

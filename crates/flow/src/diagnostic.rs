@@ -20,6 +20,8 @@ impl Code {
     pub const SETUP: Self = Self("CM0207");
     /// A workflow file that a step names cannot be used.
     pub const INNER: Self = Self("CM0208");
+    /// A file of rules that the policy names cannot be used.
+    pub const RULES: Self = Self("CM0229");
 }
 
 impl fmt::Display for Code {

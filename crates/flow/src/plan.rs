@@ -60,11 +60,20 @@ pub struct Control {
     pub shares: bool,
     /// Which model agents take that name none.
     pub router: Option<ModelRouter>,
+    /// Files of rules that every act is put to, as the file names them, and where it does.
+    pub rules: Vec<(String, Place)>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Self { max_replans: 3, max_forecast: None, merge: BTreeMap::new(), shares: false, router: None }
+        Self {
+            max_replans: 3,
+            max_forecast: None,
+            merge: BTreeMap::new(),
+            shares: false,
+            router: None,
+            rules: Vec::new(),
+        }
     }
 }
 
@@ -93,7 +102,7 @@ pub struct ModelRouter {
 }
 
 /// Where something stands in its file. Two plans that differ in nothing else are shown alike.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Line, from 1.
     pub line: u32,
@@ -265,6 +274,11 @@ impl Plan {
     /// The limits it runs under.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// The same plan, under rules that were read from the files it names.
+    pub fn with_rules(self, rules: Vec<comity_govern::RuleFile>) -> Self {
+        Self { policy: Policy { rules, ..self.policy }, ..self }
     }
 
     /// How the walk through it is steered.

@@ -30,6 +30,7 @@ mod world;
 
 pub use anchor::Anchored;
 pub use approval::Ruling;
+pub use comity_rules::{Error as RulesError, File as RuleFile, Rules as RuleBook};
 pub use cosign::Cosigned;
 pub use effect::{Failure, Input, Output};
 pub use error::Error;

@@ -31,8 +31,6 @@ pub struct Policy {
     pub on_taint: OnTaint,
     /// When an endpoint that keeps failing is left alone.
     pub breaker: BreakerPolicy,
-    /// The posture it came from; empty for limits that were written out.
-    pub posture: String,
     /// Rules that every act is put to. Without any, limits alone decide.
     pub rules: Vec<comity_rules::File>,
 }
@@ -81,7 +79,6 @@ impl Default for Policy {
             approval_timeout: Duration::from_secs(86_400),
             on_taint: OnTaint::Deny,
             breaker: BreakerPolicy::default(),
-            posture: String::new(),
             rules: Vec::new(),
         }
     }
@@ -157,8 +154,6 @@ struct Recorded {
     /// Runs from before there was such a thing go on as they were.
     #[serde(default = "allow")]
     on_taint: OnTaint,
-    #[serde(skip_serializing_if = "String::is_empty", default)]
-    posture: String,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     rules: Vec<RuleFile>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -196,7 +191,6 @@ impl From<&Policy> for Recorded {
             max_risk_tier: policy.max_risk_tier.level(),
             max_steps: policy.max_steps,
             on_taint: policy.on_taint,
-            posture: policy.posture.clone(),
             rules: policy
                 .rules
                 .iter()
@@ -226,7 +220,6 @@ impl Recorded {
             human_approval_tier,
             approval_timeout: Duration::from_millis(self.approval_timeout_ms),
             on_taint: self.on_taint,
-            posture: self.posture,
             rules: self
                 .rules
                 .into_iter()

@@ -36,10 +36,6 @@ pub struct Target {
     pub kind: String,
     /// What fails together with it.
     pub endpoint: String,
-    /// What it asks of whoever acts.
-    pub clearance: TrustTier,
-    /// Whether it is a public vendor's.
-    pub public: bool,
     /// The organisation it belongs to.
     pub tenant: Tenant,
 }
@@ -77,8 +73,6 @@ pub struct Circumstances {
     pub hour_utc: u8,
     /// The day of the week, 1 Monday to 7 Sunday.
     pub weekday: u8,
-    /// The posture the run is under.
-    pub posture: String,
     /// Names of targets that steps of the run have settled on.
     pub done: BTreeSet<String>,
     /// Names of targets that a person said yes to, in this run.
@@ -200,8 +194,6 @@ impl Question<'_> {
                 ("name", text(&target.name)),
                 ("kind", text(&target.kind)),
                 ("endpoint", text(&target.endpoint)),
-                ("clearance", long(clearance(target.clearance))),
-                ("public", RestrictedExpression::new_bool(target.public)),
                 ("tenant", RestrictedExpression::new_entity_uid(owner.clone())),
             ],
             [owner.clone()],
@@ -245,7 +237,6 @@ impl Circumstances {
             ("elapsed_s", long(self.elapsed_s)),
             ("hour_utc", long(self.hour_utc)),
             ("weekday", long(self.weekday)),
-            ("posture", text(&self.posture)),
             ("done", texts(&self.done)),
             ("approved_acts", texts(&self.approved_acts)),
             ("times_in_run", long(self.times_in_run)),

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use comity_core::{Digest, KindSpec, StepKind};
 use comity_flow::{Code, Diagnostic, Invalid, Plan, StepPlan, compile};
+use comity_govern::{RuleBook, RuleFile, RulesError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Bundle {
     /// The plan of the file that was asked for.
     pub root: Arc<Plan>,
     inner: BTreeMap<String, Inner>,
+    /// Files of rules, by path.
+    rules: BTreeMap<String, String>,
 }
 
 /// A workflow that another one names.
@@ -47,8 +50,9 @@ struct Inner {
 impl Bundle {
     /// Compiles a file and every file it names.
     pub fn gather(source: &str, kinds: &[&'static KindSpec], read: &Reader) -> Result<Self, Error> {
-        let root = Arc::new(compile(source, kinds)?);
-        let mut bundle = Self { root: Arc::clone(&root), inner: BTreeMap::new() };
+        let mut rules = BTreeMap::new();
+        let root = Arc::new(under_rules(compile(source, kinds)?, ("", source), read, &mut rules)?);
+        let mut bundle = Self { root: Arc::clone(&root), inner: BTreeMap::new(), rules };
         bundle.add(&root, ("", source), &mut Vec::new(), kinds, read)?;
         let steps = bundle.known(&root, "", String::new()).steps;
         if steps > MOST_STEPS && !bundle.inner.is_empty() {
@@ -59,7 +63,7 @@ impl Bundle {
 
     /// A plan by itself: what it names is not known any more.
     pub fn alone(root: Arc<Plan>) -> Self {
-        Self { root, inner: BTreeMap::new() }
+        Self { root, inner: BTreeMap::new(), rules: BTreeMap::new() }
     }
 
     /// Whether a model is asked anywhere in it.
@@ -74,7 +78,8 @@ impl Bundle {
 
     /// The sources of the files that are named, by path.
     pub fn sources(&self) -> BTreeMap<String, String> {
-        self.inner.iter().map(|(path, inner)| (path.clone(), inner.source.clone())).collect()
+        let flows = self.inner.iter().map(|(path, inner)| (path.clone(), inner.source.clone()));
+        flows.chain(self.rules.clone()).collect()
     }
 
     /// The plan that a step of the file at `path` runs, and the path of that plan's file.
@@ -182,7 +187,7 @@ impl Bundle {
             let why = "has `budget_seconds`, which is not kept inside another workflow: use `timeout_s`";
             return Err(fail(why.to_owned()));
         }
-        let compiled = Arc::new(compiled);
+        let compiled = Arc::new(under_rules(compiled, (&inner, &source), read, &mut self.rules)?);
         above.push(inner.clone());
         self.add(&compiled, (&inner, &source), above, kinds, read)?;
         above.pop();
@@ -193,6 +198,51 @@ impl Bundle {
         self.inner.insert(inner, known);
         Ok(())
     }
+}
+
+/// The plan under the rules that its file names. Errors with every mistake in them.
+fn under_rules(
+    plan: Plan,
+    (path, source): (&str, &str),
+    read: &Reader,
+    rules: &mut BTreeMap<String, String>,
+) -> Result<Plan, Error> {
+    let mut files = Vec::new();
+    let mut wrong = Vec::new();
+    let named = plan.control().rules.clone();
+    for (name, place) in &named {
+        let text = match beside(path, name) {
+            Some(path) => read(&path).map(|text| (path, text)),
+            None => Err("it is not a path inside the folder of the first file".to_owned()),
+        };
+        match text {
+            Ok((path, text)) => {
+                rules.insert(path, text.clone());
+                files.push(RuleFile { name: name.clone(), text });
+            }
+            Err(why) => {
+                let message = format!("rules `{name}` cannot be read: {why}");
+                wrong.push(Diagnostic::error(Code::RULES, *place, message));
+            }
+        }
+    }
+    if let Err(error) = RuleBook::parse(files.clone())
+        && wrong.is_empty()
+    {
+        let messages = match error {
+            RulesError::Faults(faults) => faults.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        };
+        for message in messages {
+            // A mistake in a file of rules is told where that file is named.
+            let place = named.iter().find(|(name, _)| message.starts_with(&**name)).or(named.first());
+            if let Some((_, place)) = place {
+                wrong.push(Diagnostic::error(Code::RULES, *place, message));
+            }
+        }
+    }
+    refusal(path, source, wrong)?;
+    Ok(plan.with_rules(files))
 }
 
 /// What is wrong with a file, if anything is.

@@ -29,6 +29,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("CM0225", "A row on the server is not as it was written."),
     ("CM0226", "The role on the server may see every tenant's rows."),
     ("CM0227", "The server's database cannot do this."),
+    ("CM0229", "The rules of a policy cannot be used."),
     ("CM0230", "There is no such run."),
     ("CM0231", "Another process works on the run."),
     ("CM0232", "The run was started under other rules of planning."),

@@ -42,6 +42,8 @@ pub(super) fn read(entry: &Entry, control: &mut Control, findings: &mut Findings
         return (policy, defaults);
     };
     limits(&mut policy, &fields, findings);
+    let rules = fields.names("rules", findings);
+    control.rules = rules.into_iter().map(|(name, mark)| (name.to_owned(), mark.place())).collect();
     put(&mut control.max_replans, fields.small("max_replans", findings));
     put(&mut control.max_forecast, fields.money("max_forecast_usd", findings).map(Some));
     put(&mut defaults.max_retries, fields.small("max_retries", findings));

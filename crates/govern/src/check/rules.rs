@@ -2,7 +2,7 @@
 
 use super::{Check, Evidence, Finding, Undecided};
 use crate::run::TARGETS;
-use comity_core::{ReasonCode, Step, Tenant, TrustTier};
+use comity_core::{ReasonCode, Step, Tenant};
 use comity_rules::{Circumstances, Question, Ruling, Spoken, Target};
 use std::collections::BTreeSet;
 
@@ -71,8 +71,6 @@ fn target(step: &Step, tenant: &Tenant) -> Target {
         name: step.target.to_string(),
         kind: kind.to_owned(),
         endpoint: step.endpoint.to_string(),
-        clearance: TrustTier::PublicVendor,
-        public: false,
         tenant: tenant.clone(),
     }
 }
@@ -100,7 +98,6 @@ fn how(step: &Step, evidence: &Evidence<'_>) -> Circumstances {
         hour_utc: u8::try_from(evidence.now.millis() % DAY / HOUR).unwrap_or_default(),
         // The first of January 1970 was a Thursday.
         weekday: u8::try_from((days + 3) % 7 + 1).unwrap_or_default(),
-        posture: evidence.policy.posture.clone(),
         done: names(|acts| acts.settled),
         approved_acts: names(|acts| acts.approved),
         times_in_run: evidence.acts.get(&step.target).map_or(0, |acts| acts.times),

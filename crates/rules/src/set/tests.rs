@@ -31,8 +31,6 @@ fn target() -> Target {
         name: "mail".to_owned(),
         kind: "command".to_owned(),
         endpoint: "command:/usr/bin/mail".to_owned(),
-        clearance: TrustTier::InternalRestricted,
-        public: false,
         tenant: Tenant::local(),
     }
 }
@@ -54,7 +52,6 @@ fn how() -> Circumstances {
         elapsed_s: 1,
         hour_utc: 9,
         weekday: 2,
-        posture: "standard".to_owned(),
         done: ["search".to_owned()].into(),
         approved_acts: Default::default(),
         times_in_run: 0,
@@ -115,9 +112,8 @@ fn rules_see_who_acts_on_what_and_how() {
         ("principal in Tenant::\"local\"", true),
         ("principal in Namespace::\"local/default\"", true),
         ("principal in Tenant::\"other\"", false),
-        ("principal.clearance >= resource.clearance", true),
+        ("principal.clearance >= 3", true),
         ("principal.tenant == resource.tenant", true),
-        ("resource.public", false),
         ("context.done.contains(\"search\")", true),
         ("context.times_in_run >= 5", false),
         ("context.risk > context.declared_risk", true),

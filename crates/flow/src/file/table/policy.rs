@@ -51,6 +51,8 @@ pub(crate) static POLICY: Place = Place {
         key("approval_timeout_s", Form::Seconds, "Seconds a person may take to decide.").default("86400"),
         key("on_taint", Form::Word(&["allow", "hold", "deny"]), "What becomes of an act that reaches outside and whose input is not trusted: a person decides, or it is refused.")
             .default("`hold` with `human_approval_tier`, `deny` without"),
+        key("rules", Form::Names, "Files of rules in Cedar, from this file's folder: every act has to be permitted by one of them and forbidden by none.")
+            .default("limits alone decide"),
         key("breaker", Form::Map(&BREAKER), "When an endpoint that keeps failing is left alone.")
             .default("the default of each key"),
     ],
