@@ -39,6 +39,7 @@ pub fn json_schema(kinds: &[&KindSpec]) -> Value {
         top.insert("title".to_owned(), json!("Comity workflow"));
         top.insert("$defs".to_owned(), Value::Object(defs));
     }
+    top.sort_all_objects();
     top
 }
 

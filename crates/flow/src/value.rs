@@ -117,7 +117,10 @@ pub(crate) fn json(node: &Node) -> Result<Value, Wrong> {
         Body::List(items) => items.iter().map(json).collect::<Result<_, _>>().map(Value::Array),
         Body::Map(entries) => {
             let pairs = entries.iter().map(|entry| Ok((entry.key.clone(), json(&entry.value)?)));
-            pairs.collect::<Result<_, _>>().map(Value::Object)
+            let mut map: Map<String, Value> = pairs.collect::<Result<_, _>>()?;
+            // Files that say the same mean the same.
+            map.sort_keys();
+            Ok(Value::Object(map))
         }
     }
 }

@@ -52,18 +52,22 @@ const EXTERNAL: &[&str] = &[
 ];
 /// Verbs of acts that stay inside.
 const INTERNAL: &[&str] = &["aggregate", "cache", "compute", "store", "transform"];
-/// Keys whose values are not for others. Each is a run of whole words.
+/// Keys whose values are not for others. Each is a run of whole words, as they are: `tokens` are counted, a `token` is
+/// kept.
 const SENSITIVE: &[&[&str]] = &[
     &["api", "key"],
     &["apikey"],
     &["auth"],
     &["authorization"],
     &["credential"],
+    &["credentials"],
     &["credit", "card"],
     &["password"],
+    &["passwords"],
     &["passwd"],
     &["private", "key"],
     &["secret"],
+    &["secrets"],
     &["ssn"],
     &["token"],
 ];
@@ -226,11 +230,7 @@ fn sensitive_key(input: &[u8]) -> Option<String> {
 
 fn is_sensitive(key: &str) -> bool {
     let words = words(key);
-    SENSITIVE.iter().any(|wanted| {
-        words
-            .windows(wanted.len())
-            .any(|run| run.iter().zip(*wanted).all(|(word, wanted)| is_form_of(word, wanted)))
-    })
+    SENSITIVE.iter().any(|wanted| words.windows(wanted.len()).any(|run| run.iter().eq(wanted.iter())))
 }
 
 /// Walks JSON for its keys, and stops at the first sensitive one.
@@ -352,7 +352,7 @@ mod tests {
     fn a_secret_that_leaves_cannot_be_taken_back() {
         assert_eq!(tier("send", r#"{"to":"x","user":{"apiKey":"…"}}"#), Irreversible);
         assert_eq!(tier("send", r#"[{"Authorization":"…"}]"#), Irreversible);
-        assert_eq!(tier("send", r#"{"author":"x","tokenizer":"y"}"#), ExternalIo);
+        assert_eq!(tier("send", r#"{"author":"x","tokenizer":"y","tokens":{"total":1}}"#), ExternalIo);
         assert_eq!(tier("read", r#"{"password":"…"}"#), ReadOnly);
         // Cut off in the middle, and no JSON.
         assert_eq!(tier("send", r#"{"password":"#), Irreversible);

@@ -21,8 +21,10 @@ impl Input {
         Self::tainted(value, Taint::NONE)
     }
 
-    /// Takes a value that these sources went into.
-    pub fn tainted(value: Value, taint: Taint) -> Self {
+    /// Takes a value that these sources went into. Keys are put in order: what is recorded does not depend on how
+    /// somebody came to build the value.
+    pub fn tainted(mut value: Value, taint: Taint) -> Self {
+        value.sort_all_objects();
         let bytes = value.to_string().into_bytes().into();
         Self { value, bytes, taint }
     }

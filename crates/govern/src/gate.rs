@@ -2,7 +2,7 @@
 
 use crate::admit::{Admission, Pass};
 use crate::approval::{Again, Recalled};
-use crate::effect::{Failure, Output};
+use crate::effect::{Failure, Input, Output};
 use crate::error::Error;
 use crate::history::{Answer, History, Past, PastState};
 use crate::outcome::Outcome;
@@ -266,7 +266,7 @@ impl Gate {
             ops.push(Op::Settle { accounts: Arc::clone(&run.accounts), held, spent });
         }
         let output = match answer {
-            Answer::Happened(value) => Some(value.to_string().into_bytes()),
+            Answer::Happened(value) => Some(Input::new(value.clone()).bytes.to_vec()),
             Answer::NotHappened | Answer::Abandon => None,
         };
         let mut texts = vec![(Slot::Note, comment.as_bytes())];
@@ -452,7 +452,10 @@ impl crate::settle::Settlement {
     fn judge_end(&self, seen: Seen, time: Duration) -> End {
         let late = time.is_zero() || self.elapsed() >= time;
         match seen {
-            Some(Ok(output)) => End::Output(output),
+            Some(Ok(mut output)) => {
+                output.value.sort_all_objects();
+                End::Output(output)
+            }
             Some(Err(Failure::Failed(message))) => End::Failed(ReasonCode::EffectFailed, message),
             Some(Err(Failure::Refused(reason, message))) => End::Failed(reason, message),
             Some(Err(Failure::Waiting(message))) => End::Suspended(message),

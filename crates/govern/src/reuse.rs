@@ -74,7 +74,7 @@ impl Gate {
             return Ok(None);
         }
         let output = match &recorded.edited {
-            Some(value) => Some(value.to_string().into_bytes()),
+            Some(value) => Some(crate::effect::Input::new(value.clone()).bytes.to_vec()),
             None => end.text(Slot::Output)?,
         };
         let lost = || Error::Origin { run: from, what: format!("has lost what entry {} produced", end.seq) };

@@ -248,6 +248,7 @@ impl Fold {
             Some((self.plan.step(*ordinal)?.name.to_string(), output))
         });
         let mut settled: Map<String, Value> = settled.collect();
+        settled.sort_keys();
         match settled.len() {
             0 => Value::Null,
             1 => settled.values_mut().next().map(Value::take).unwrap_or_default(),

@@ -454,6 +454,7 @@ impl<'d> Walk<'d> {
             Some((self.drive.plan.step(ordinal)?.name.to_string(), output))
         });
         let mut named: Map<String, Value> = named.collect();
+        named.sort_keys();
         match named.len() {
             0 => Value::Null,
             1 => named.values_mut().next().map(Value::take).unwrap_or_default(),

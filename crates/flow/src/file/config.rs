@@ -70,6 +70,7 @@ pub(super) fn read<'a>(
             config.insert(doc.name.to_owned(), value);
         }
     }
+    config.sort_keys();
     if kind.step == StepKind::Timer {
         one_moment(&own, &config, owner, findings);
     }

@@ -39,8 +39,12 @@ impl Disk {
     pub fn open(folder: &Path) -> Result<Self, KeyFault> {
         let disk = Self { folder: folder.to_owned() };
         disk.make_folder(folder)?;
-        disk.make_folder(&disk.pins())?;
-        disk.make_folder(&disk.tenants())?;
+        // Whoever only looks leaves nothing behind: these are made when something is put into them.
+        for inner in [disk.pins(), disk.tenants()] {
+            if std::fs::symlink_metadata(&inner).is_ok() {
+                disk.make_folder(&inner)?;
+            }
+        }
         Ok(disk)
     }
 
@@ -287,6 +291,7 @@ impl Disk {
         if public.len() > 1000 || public.contains('\n') || public.is_empty() {
             return Err(self.fault(&path, "a public key is one line of at most 1,000 bytes"));
         }
+        self.make_folder(&self.pins())?;
         self.put(locked, &path, format!("{public}\n").as_bytes())
     }
 

@@ -22,7 +22,7 @@ const FLOW: &str = "\
 name: attested
 policy: {budget_usd: 0.5, max_risk_tier: external-io}
 tools:
-  search: {kind: echo, about: Finds clauses., risk: read-only, idempotent: true, price_usd: 0.002, text: found}
+  search: {kind: echo, about: Finds clauses., trust: trusted, risk: read-only, idempotent: true, price_usd: 0.002, text: found}
   erase: {kind: echo, about: Erases clauses., risk: irreversible}
 nodes:
   notify: {kind: http, url: 'http://127.0.0.1:9/hook?key=a-secret', allow_private: true}

@@ -58,7 +58,7 @@ fn waiting_for_a_moment_costs_no_time_of_the_run() {
 #[test]
 fn many_who_wait_keep_nobody_from_beginning() {
     let house = House::new();
-    let timers: String = (0..1_100).map(|n| format!("  t{n}: {{kind: timer, after_s: 0.6}}\n")).collect();
+    let timers: String = (0..1_100).map(|n| format!("  t{n}: {{kind: timer, after_s: 4}}\n")).collect();
     let began = Instant::now();
     let report = house.run(&format!(
         "name: t\npolicy: {{max_steps: 5000}}\nnodes:\n{timers}  b: {{kind: say, as: b, say: ['now']}}\n"
