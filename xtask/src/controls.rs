@@ -8,6 +8,9 @@ const PAGE: &str = "docs/src/reference/controls.md";
 /// The variable that names the control that is off.
 const VARIABLE: &str = "COMITY_CONTROL_OFF";
 
+/// The most seconds of one test, its build included.
+const MOST: &str = "600";
+
 /// One row of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Control {
@@ -55,7 +58,9 @@ pub fn run(arguments: &[String]) -> ExitCode {
 
 /// Whether the row's test passes, and is there at all, with one control off.
 fn green(root: &Path, row: &Control, off: Option<&str>) -> bool {
-    let mut cargo = Command::new(env!("CARGO"));
+    // Without its control a test may also never end.
+    let mut cargo = Command::new("timeout");
+    cargo.args(["--kill-after=5", MOST, env!("CARGO")]);
     let filter = format!("test(={})", row.test);
     cargo.current_dir(root).args(["nextest", "run", "--locked", "--package", &row.package]);
     cargo.args([

@@ -2,7 +2,7 @@
 
 use crate::approval::{Approved, decided};
 use crate::breaker::{self, Breaker};
-use crate::check::{Evidence, Finding, Judgement, Shortfall, judge};
+use crate::check::{ActsByTarget, Evidence, Finding, Judgement, Shortfall, judge};
 use crate::classify::{self, Act, Assessment};
 use crate::control;
 use crate::error::Error;
@@ -10,13 +10,12 @@ use crate::gate::Gate;
 use crate::history::{Past, PastState};
 use crate::outcome::{Approval, Outcome, Refusal};
 use crate::planted::{Defect, is as planted};
-use crate::run::{Run, Turn, act_bytes, millis, shortfall};
+use crate::run::{Run, Turn, act_bytes, millis};
 use crate::scope::Scope;
 use crate::settle::Settlement;
 use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, Step, StepKind, Unit};
 use comity_ledger::{CheckMark, Entry, EntryKind, Slot, StepRef};
 use comity_store::{ApprovalState, BreakerCell, BreakerChange, Expect, Op, Refused, Ticket};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,20 +90,7 @@ impl Gate {
             let cell = self.breaker(run, &asking.step.endpoint).await?;
             let state = breaker::look(&cell, &scope.rules.policy.breaker, run.now());
             asking.bound(most);
-            let evidence = Evidence {
-                policy: &scope.rules.policy,
-                elapsed: run.elapsed(),
-                depth: scope.depth,
-                assessment: seen_as(&asking.step, &cell),
-                breaker: state,
-                approved: asking.approved.is_some() || asking.cleared,
-                books: &scope.rules.books,
-                actor: &scope.actor,
-                attempt,
-                acts: if scope.rules.books.is_empty() { HashMap::new() } else { run.acts() },
-                now: run.now(),
-                shortfall: short.take(),
-            };
+            let evidence = asking.evidence(&cell, state, short.take());
             let judgement = judge(&asking.step, &evidence);
             let probe = (state == Breaker::HalfOpen)
                 .then(|| Probe { before: cell, change: BreakerChange::Probing { at: run.now() } });
@@ -145,6 +131,27 @@ impl Gate {
 impl Asking<'_> {
     fn run(&self) -> &Run {
         &self.scope.run
+    }
+
+    /// Everything that is known of the act at this moment.
+    fn evidence(&self, cell: &BreakerCell, breaker: Breaker, shortfall: Option<Shortfall>) -> Evidence<'_> {
+        let (run, rules) = (self.run(), &self.scope.rules);
+        // Nobody looks at them where there are no rules.
+        let acts = if rules.books.is_empty() { ActsByTarget::default() } else { run.acts() };
+        Evidence {
+            policy: &rules.policy,
+            elapsed: run.elapsed(),
+            depth: self.scope.depth,
+            attempt: self.attempt,
+            assessment: seen_as(&self.step, cell),
+            breaker,
+            approved: self.approved.is_some() || self.cleared,
+            books: &rules.books,
+            actor: &self.scope.actor,
+            acts,
+            now: run.now(),
+            shortfall,
+        }
     }
 
     /// Sets what the step can cost at most: its own step, and the time it may take.
@@ -340,7 +347,7 @@ impl Asking<'_> {
     fn lack(&self, refused: Refused) -> Result<Shortfall, Error> {
         let run = self.run();
         match refused {
-            Refused::Insufficient { account, unit, .. } => Ok(shortfall(&account, unit)),
+            Refused::Insufficient { account, unit, .. } => Ok(Shortfall::of(&account, unit)),
             Refused::Frozen(_) => Ok(Shortfall {
                 account: run.id().to_string(),
                 unit: Unit::MicroUsd,

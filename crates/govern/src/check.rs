@@ -11,16 +11,14 @@ mod rules;
 mod step_limit;
 mod taint;
 
+pub use crate::acts::{Acts, ActsByTarget};
 use crate::breaker::Breaker;
 use crate::classify::Assessment;
 use crate::control;
 use crate::policy::Policy;
-pub use crate::run::Acts;
 use comity_core::{Amounts, ReasonCode, Step, Timestamp, Unit};
 use comity_ledger::{CheckMark, Verdict};
 use comity_rules::Actor;
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What checks may look at besides the step. Gathered before; nothing here is fetched by a check.
@@ -45,7 +43,7 @@ pub struct Evidence<'e> {
     /// Who acts.
     pub actor: &'e Actor,
     /// What was done in the run so far, by target. Empty where there are no rules to look at it.
-    pub acts: HashMap<Arc<str>, Acts>,
+    pub acts: ActsByTarget,
     /// The present.
     pub now: Timestamp,
     /// The account the hold did not fit, if it was tried and refused.
@@ -65,6 +63,14 @@ pub struct Shortfall {
     pub caps: Amounts,
     /// Whether the account takes no holds at all.
     pub frozen: bool,
+}
+
+impl Shortfall {
+    /// The first unit in which a hold does not fit an account.
+    pub(crate) fn of(cell: &comity_store::AccountCell, unit: Unit) -> Self {
+        let (account, left, caps, frozen) = (cell.label.to_string(), cell.left(), cell.caps, cell.frozen);
+        Self { account, unit, left, caps, frozen }
+    }
 }
 
 /// What a check says.
@@ -130,6 +136,11 @@ fn judge_with(checks: &[Check], step: &Step, evidence: &Evidence<'_>) -> Judgeme
         if rank(&finding) > rank(&strongest) {
             strongest = finding;
         }
+    }
+    if let (Some(short), false) = (&evidence.shortfall, matches!(strongest, Finding::Deny(..))) {
+        // Nothing was reserved, and no check says why: asked again, it would come to the same.
+        let why = format!("`{}` is short of {:?}, and no check said so", short.account, short.unit);
+        strongest = Finding::Deny(ReasonCode::CheckError, why);
     }
     Judgement { marks, finding: strongest }
 }

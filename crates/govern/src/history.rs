@@ -1,7 +1,7 @@
 //! What the ledger says of each step of a run, folded from its entries.
 
+use crate::acts::ActsByTarget;
 use crate::planted::{Defect, is as planted};
-use crate::run::{Acts, TARGETS};
 use comity_core::{Amounts, ApprovalId, Digest, ReasonCode, StepId, StepKind, Timestamp};
 use comity_ledger::{Entry, EntryKind, Record, Slot, StepRef};
 use serde_json::Value;
@@ -175,7 +175,7 @@ fn target_of(kind: StepKind, act: &[u8]) -> Option<Arc<str>> {
 pub(crate) struct History {
     pub(crate) steps: HashMap<StepId, Past>,
     /// What was done, by what it was done to.
-    pub(crate) acts: HashMap<Arc<str>, Acts>,
+    pub(crate) acts: ActsByTarget,
     /// What each step is done to.
     targets: HashMap<StepId, Arc<str>>,
     /// How long the run was under way, waiting for people left out.
@@ -199,18 +199,15 @@ impl History {
             self.targets.insert(step.id, target);
         }
         let Some(target) = self.targets.get(&step.id) else { return Ok(()) };
-        if self.acts.len() >= TARGETS && !self.acts.contains_key(target) {
-            return Ok(());
-        }
-        let acts = self.acts.entry(Arc::clone(target)).or_default();
-        match record.entry.kind {
+        let (kind, approved) = (record.entry.kind, record.entry.approval.is_some());
+        self.acts.note(target, |acts| match kind {
             EntryKind::Admitted => {
                 acts.times += 1;
-                acts.approved |= record.entry.approval.is_some();
+                acts.approved |= approved;
             }
             EntryKind::Settled => acts.settled = true,
             _ => {}
-        }
+        });
         Ok(())
     }
 

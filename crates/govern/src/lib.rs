@@ -4,6 +4,7 @@
 //! It is the only writer of the ledger. Start with [`Gate::run`]; then [`check`] for the decisions,
 //! [`Permit`] for the meter, and [`Run`] for what a run remembers.
 
+mod acts;
 mod admit;
 mod anchor;
 mod approval;

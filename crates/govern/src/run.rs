@@ -1,5 +1,6 @@
 //! One run in this process: who owns it, under which policy, and what it remembers.
 
+use crate::acts::{Acts, ActsByTarget, actor};
 use crate::error::Error;
 use crate::gate::Inner;
 use crate::history::{History, Past, PastState, count_done};
@@ -78,7 +79,7 @@ struct State {
     failed: Option<Error>,
     steps: HashMap<StepId, Past>,
     /// What was done in the run, by what it was done to.
-    acts: HashMap<Arc<str>, Acts>,
+    acts: ActsByTarget,
     /// Whom people were asked about, and under which name.
     asked: HashMap<StepId, Asked>,
     in_flight: usize,
@@ -92,32 +93,6 @@ struct State {
 struct Owed {
     ticket: Ticket,
     step: Option<StepId>,
-}
-
-/// What a run has done to one target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Acts {
-    /// How often it was admitted.
-    pub times: u64,
-    /// Whether it settled at least once.
-    pub settled: bool,
-    /// Whether a person said yes to it at least once.
-    pub approved: bool,
-}
-
-/// The most targets that a run keeps count of. One more is not acted on where rules are asked.
-pub(crate) const TARGETS: usize = 1_000;
-
-fn actor(principal: &Principal) -> Actor {
-    Actor {
-        id: principal.id.to_string(),
-        name: principal.id.to_string(),
-        role: String::new(),
-        kind: principal.kind,
-        trust: principal.trust,
-        tenant: principal.tenant.clone(),
-        namespace: principal.namespace.clone(),
-    }
 }
 
 type Turns = Arc<Mutex<HashSet<StepId>>>;
@@ -311,19 +286,6 @@ impl Run {
         count_done(&mut self.state().steps, parent, own);
     }
 
-    /// Takes note of what is done to a target. One more than is counted is not noted: see [`TARGETS`].
-    pub(crate) fn note_act(&self, target: &Arc<str>, note: impl FnOnce(&mut Acts)) {
-        let mut state = self.state();
-        if state.acts.len() < TARGETS || state.acts.contains_key(target) {
-            note(state.acts.entry(Arc::clone(target)).or_default());
-        }
-    }
-
-    /// What was done in the run so far, by target.
-    pub(crate) fn acts(&self) -> HashMap<Arc<str>, Acts> {
-        self.state().acts.clone()
-    }
-
     /// Takes note of whom a person is asked about.
     pub(crate) fn note_asked(&self, step: &Step, approval: &Approval) {
         let asked = Asked { name: Arc::clone(&step.name), risk: step.risk, approval: approval.clone() };
@@ -371,6 +333,16 @@ impl Run {
 
     pub(crate) fn world(&self) -> &crate::world::World {
         &self.inner.world
+    }
+
+    /// What was done in the run so far, by target.
+    pub(crate) fn acts(&self) -> ActsByTarget {
+        self.state().acts.clone()
+    }
+
+    /// Takes note of what is done to a target.
+    pub(crate) fn note_act(&self, target: &Arc<str>, note: impl FnOnce(&mut Acts)) {
+        self.state().acts.note(target, note);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -618,15 +590,4 @@ pub(crate) fn act_bytes(step: &Step) -> Vec<u8> {
 pub(crate) fn millis(span: Duration) -> u64 {
     let whole = span.as_nanos().div_ceil(1_000_000);
     u64::try_from(whole).unwrap_or(comity_core::Amounts::MAX).min(comity_core::Amounts::MAX)
-}
-
-/// The first unit in which a hold does not fit, with the account's label.
-pub(crate) fn shortfall(cell: &comity_store::AccountCell, unit: Unit) -> crate::check::Shortfall {
-    crate::check::Shortfall {
-        account: cell.label.to_string(),
-        unit,
-        left: cell.left(),
-        caps: cell.caps,
-        frozen: cell.frozen,
-    }
 }

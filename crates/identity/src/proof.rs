@@ -76,7 +76,7 @@ pub fn verify(document: &Value, signer: &Did, key: &PublicKey) -> Result<(), Err
 fn hashes(options: &Map<String, Value>, document: &Map<String, Value>) -> Result<Vec<u8>, Error> {
     let hash = |value| {
         let canonical = serde_json_canonicalizer::to_vec(value);
-        canonical.map(|bytes| Sha256::digest(bytes)).map_err(|error| Error::BadProof(error.to_string()))
+        canonical.map(Sha256::digest).map_err(|error| Error::BadProof(error.to_string()))
     };
     Ok([hash(options)?, hash(document)?].concat())
 }

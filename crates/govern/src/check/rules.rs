@@ -1,7 +1,6 @@
 //! Every act is put to the rules of its policy: one set of the run, and one of each workflow around it.
 
 use super::{Check, Evidence, Finding, Undecided};
-use crate::run::TARGETS;
 use comity_core::{ReasonCode, Step, Tenant};
 use comity_rules::{Circumstances, Question, Ruling, Spoken, Target};
 use std::collections::BTreeSet;
@@ -17,8 +16,8 @@ fn decide(step: &Step, evidence: &Evidence<'_>) -> Result<Finding, Undecided> {
     if evidence.books.is_empty() {
         return Ok(Finding::Pass);
     }
-    if evidence.acts.len() >= TARGETS && !evidence.acts.contains_key(&step.target) {
-        return Err(Undecided(format!("the run has acted on {TARGETS} targets, and no more are counted")));
+    if !evidence.acts.counts(&step.target) {
+        return Err(Undecided("the run has acted on more targets than are counted".to_owned()));
     }
     let (target, how) = (target(step, &evidence.actor.tenant), how(step, evidence));
     let question = Question { actor: evidence.actor, kind: step.kind, target: &target, how: &how };
@@ -78,7 +77,7 @@ fn target(step: &Step, tenant: &Tenant) -> Target {
 fn how(step: &Step, evidence: &Evidence<'_>) -> Circumstances {
     let names = |which: fn(&super::Acts) -> bool| -> BTreeSet<String> {
         let named = evidence.acts.iter().filter(|(_, acts)| which(acts));
-        named.map(|(name, _)| name.to_string()).collect()
+        named.map(|(name, _)| name.to_owned()).collect()
     };
     let days = evidence.now.millis() / DAY;
     Circumstances {
@@ -93,13 +92,13 @@ fn how(step: &Step, evidence: &Evidence<'_>) -> Circumstances {
         most_micro_usd: step.bound.micro_usd,
         most_tokens: step.bound.tokens,
         input_bytes: step.input.len() as u64,
-        steps_so_far: evidence.acts.values().map(|acts| acts.times).sum(),
+        steps_so_far: evidence.acts.iter().map(|(_, acts)| acts.times).sum(),
         elapsed_s: evidence.elapsed.as_secs(),
         hour_utc: u8::try_from(evidence.now.millis() % DAY / HOUR).unwrap_or_default(),
         // The first of January 1970 was a Thursday.
         weekday: u8::try_from((days + 3) % 7 + 1).unwrap_or_default(),
         done: names(|acts| acts.settled),
         approved_acts: names(|acts| acts.approved),
-        times_in_run: evidence.acts.get(&step.target).map_or(0, |acts| acts.times),
+        times_in_run: evidence.acts.of(&step.target).times,
     }
 }

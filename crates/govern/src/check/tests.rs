@@ -46,7 +46,7 @@ fn evidence(policy: &Policy) -> Evidence<'_> {
         attempt: 1,
         books: &[],
         actor: nobody(),
-        acts: HashMap::new(),
+        acts: ActsByTarget::default(),
         now: Timestamp::from_millis(1_796_000_000_000),
         shortfall: None,
     }
@@ -161,4 +161,13 @@ fn deny_overrides_hold_and_an_error_denies() {
         judgement.finding,
         Finding::Deny(ReasonCode::CheckError, "check `b` could not decide: lost".into())
     );
+}
+
+#[test]
+fn what_is_short_is_refused_whether_a_check_says_so_or_not() {
+    let policy = Policy::default();
+    let short = Evidence { shortfall: Some(short(Unit::MicroUsd)), ..evidence(&policy) };
+    let pass = Check { name: "a", decide: |_, _| Ok(Finding::Pass) };
+    let judgement = judge_with(&[pass], &step(), &short);
+    assert_eq!(reason(&judgement.finding), Some(ReasonCode::CheckError));
 }
