@@ -293,9 +293,7 @@ impl Asking<'_> {
         match &self.approved {
             Some(approved) => {
                 entry.approval = Some(approved.id);
-                if !control::is_off("approval_single_use") {
-                    expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
-                }
+                expect.push(Expect::Approval(approved.id, ApprovalState::Approved));
                 ops.push(Op::SetApproval(approved.id, ApprovalState::Consumed));
             }
             None if top => entry.hold = Some(bound),
