@@ -9,8 +9,7 @@ use crate::policy::Policy;
 use crate::reuse::Legacy;
 use crate::scope::Rules;
 use comity_core::{
-    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp,
-    TraceContext, Unit,
+    Amounts, Namespace, Principal, ReasonCode, RunId, Step, StepId, StepKind, Tenant, Timestamp, TraceContext,
 };
 use comity_ledger::{Entry, EntryKind, Origin, Pen, RunStatus, Slot, StepRef, account, seal};
 use comity_rules::Actor;
