@@ -329,7 +329,7 @@ fn free_port() -> u16 {
 }
 
 /// PostgreSQL's program, of the newest version installed.
-fn bin(program: &str) -> PathBuf {
+pub fn bin(program: &str) -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let number =
         |path: &PathBuf| path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse::<u32>().ok());

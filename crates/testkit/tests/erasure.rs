@@ -1,8 +1,11 @@
 //! After an erasure nothing that is left opens what was erased: not the database, its log, a backup, an export,
-//! nor today's keys. The same search finds all of it before.
+//! nor today's keys. The same search finds all of it before. On a server, in [`server`].
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "an integration test, all of it")]
 #![expect(clippy::disallowed_methods, reason = "it copies databases, and reads files of keys")]
+
+#[path = "erasure/server.rs"]
+mod server;
 
 use comity_core::{RunId, SubjectId, Tenant, Unwatched};
 use comity_ledger::Slot;
@@ -55,9 +58,13 @@ impl House {
     }
 
     fn open(&self) -> Runtime {
+        self.open_at(self.database())
+    }
+
+    fn open_at(&self, database: PathBuf) -> Runtime {
         let world = system_world(Arc::new(Unwatched));
         let keys = KeyPlace::Folder(self.keys());
-        Runtime::open(Settings::local(self.database(), Durability::Process, world, keys)).unwrap()
+        Runtime::open(Settings::local(database, Durability::Process, world, keys)).unwrap()
     }
 
     /// The files of the database as they lie there, copied beside.
@@ -98,6 +105,22 @@ async fn plant(runtime: &Runtime, run: usize, about: &str) -> RunId {
     runtime.rule(id, Some("ask"), Ruling::Approve, &comment).await.unwrap();
     assert!(runtime.resume(id, Hooks::default()).await.unwrap().status.is_final());
     id
+}
+
+/// Three of the runs are about one person; each name is a canary.
+async fn plant_all(runtime: &Runtime) -> Vec<RunId> {
+    let mut runs = Vec::new();
+    for run in 0..RUNS {
+        let about = canary(if (5..8).contains(&run) { 5 } else { run }, 99);
+        runs.push(plant(runtime, run, &about).await);
+    }
+    runs
+}
+
+/// Every canary there is. Two of the three runs that are about one person have no name of their own.
+fn planted() -> BTreeSet<String> {
+    let all = (0..RUNS).flat_map(|run| (0..EACH).map(move |number| canary(run, number)));
+    all.filter(|name| !["canary-06-099-sings", "canary-07-099-sings"].contains(&name.as_str())).collect()
 }
 
 /// Every canary in these bytes.
@@ -218,12 +241,7 @@ async fn hunt(house: &House, databases: &[PathBuf], others: &[Vec<u8>]) -> BTree
 async fn nothing_that_is_left_opens_what_was_erased() {
     let house = House::new();
     let runtime = house.open();
-    let mut runs = Vec::new();
-    for run in 0..RUNS {
-        // Three of them are about one person; each name is a canary.
-        let about = canary(if (5..8).contains(&run) { 5 } else { run }, 99);
-        runs.push(plant(&runtime, run, &about).await);
-    }
+    let runs = plant_all(&runtime).await;
     let kept = runtime.start(survivor(), Hooks::default()).await.unwrap().run;
     let key = signing_key(&runtime).await;
     runtime.gate().anchor(runtime.tenant(), &key).await.unwrap();
@@ -238,11 +256,8 @@ async fn nothing_that_is_left_opens_what_was_erased() {
         }
     }
     let backup = house.back_up("backup");
-    // The control. Two of the three who are about one person have no name of their own.
-    let planted: BTreeSet<String> = (0..RUNS)
-        .flat_map(|run| (0..EACH).map(move |number| canary(run, number)))
-        .filter(|name| !["canary-06-099-sings", "canary-07-099-sings"].contains(&name.as_str()))
-        .collect();
+    // The control.
+    let planted = planted();
     let before = house.back_up("before");
     let seen = hunt(&house, &[before], &exports).await;
     assert_eq!(seen, planted, "the search does not find what is there");
