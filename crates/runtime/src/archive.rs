@@ -56,7 +56,7 @@ impl Runtime {
         mut told: impl FnMut(Progress),
     ) -> Result<ArchiveReport, Error> {
         // What is kept is kept with a checkpoint that covers it. Where none can be made, an older one will do.
-        if let Err(error) = self.anchor().await
+        if let Err(error) = self.anchor_with_own_keys().await
             && self.store().checkpoint(self.tenant(), None).await?.is_none()
         {
             return Err(error);
@@ -76,6 +76,12 @@ impl Runtime {
             self.keep_log(place, &shelf, &mut report).await?;
         }
         Ok(report)
+    }
+
+    /// With other keys nothing is signed, and none is made.
+    async fn anchor_with_own_keys(&self) -> Result<(), Error> {
+        self.vault().check_keys(self.tenant()).await?;
+        self.anchor().await.map(drop)
     }
 
     async fn wanted(&self, wanted: &Archived) -> Result<Vec<(RunId, RunCell)>, Error> {

@@ -54,12 +54,11 @@ impl Runtime {
     /// Works out what a fork takes over, and what it does again. Writes nothing.
     pub async fn plan_fork(&self, wanted: ForkRequest) -> Result<Fork, Error> {
         let run = wanted.run;
-        let Pinned { cell, source, setup, .. } = self.pinned(run).await?;
+        let pinned = self.pinned(run).await?;
         // Nothing is taken over from a ledger that was tampered with.
         self.is_whole(run).await?;
-        if setup.erased {
-            return Err(GateError::Erased(run).into());
-        }
+        pinned.is_open(run)?;
+        let Pinned { cell, source, setup, .. } = pinned;
         let old = Arc::new(self.compile(&source)?);
         // What the fork takes over is about whom the run is about.
         let about = self.vault().about(&cell).await?;

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use comity_core::{Digest, RunId, StepId, Tenant, TraceContext};
 use comity_govern::{Legacy, Recorded, Run};
+use comity_ledger::keys::KeyFault;
 use comity_ledger::{ERASED, Origin, Slot, UNREADABLE, Vault, read_one};
 use comity_store::RunCell;
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,19 @@ pub struct Pinned {
     pub setup: Setup,
     /// The last entry of the run that it was forked from, if it was.
     pub origin: Option<Origin>,
+    /// Why nothing of its setup can be read, if its key is not here.
+    lost: Option<KeyFault>,
+}
+
+impl Pinned {
+    /// Errors if it cannot be gone on with, because its texts were erased or their key is not here.
+    pub fn is_open(&self, run: RunId) -> Result<(), Error> {
+        match &self.lost {
+            Some(why) => Err(comity_ledger::Error::from(why.clone()).into()),
+            None if self.setup.erased => Err(comity_govern::Error::Erased(run).into()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Reads what a run was started with.
@@ -137,9 +151,13 @@ pub async fn read(vault: &Vault, tenant: &Tenant, run: RunId) -> Result<Pinned, 
     let bad = |why: &str| comity_ledger::Error::BadEntry { seq: 0, why: why.to_owned() };
     let opened = read_one(vault, &cell, 0).await?.ok_or_else(|| bad("it is missing"))?;
     let source = opened.words(Slot::Source)?;
+    let mut lost = None;
     let setup = match opened.text(Slot::Setup) {
         Err(comity_ledger::Error::Erased { .. }) => Setup::closed(ERASED),
-        Err(comity_ledger::Error::Keys(_)) => Setup::closed(UNREADABLE),
+        Err(comity_ledger::Error::Keys(why)) => {
+            lost = Some(why);
+            Setup::closed(UNREADABLE)
+        }
         text => {
             serde_json::from_slice(&text?.unwrap_or_default()).map_err(|error| bad(&error.to_string()))?
         }
@@ -147,5 +165,5 @@ pub async fn read(vault: &Vault, tenant: &Tenant, run: RunId) -> Result<Pinned, 
     if setup.planner != PLANNER && !CONTAINED.contains(&setup.planner) {
         return Err(Error::Planner { run, found: setup.planner, known: PLANNER });
     }
-    Ok(Pinned { cell, source, setup, origin: opened.entry.origin })
+    Ok(Pinned { cell, source, setup, origin: opened.entry.origin, lost })
 }

@@ -15,7 +15,7 @@ use comity_core::{
     Amounts, ApprovalId, BoxFuture, Clock, Namespace, Principal, RunId, StepId, Taint, Tenant, TraceContext,
 };
 use comity_flow::{Approver, Drive, Inherited, Invalid, Plan, RunVerdict, Walked, compile};
-use comity_govern::{Answer, Error as GateError, Gate, Opening, Ruling, Run, Scope, World};
+use comity_govern::{Answer, Gate, Opening, Ruling, Run, Scope, World};
 use comity_ledger::{EntryKind, Origin, RunStatus, Vault, is_closed, read_one};
 use comity_store::{Access, ApprovalState, Durability, Options, Pump, RunCell, Store};
 use futures_util::future::{Either, select};
@@ -295,10 +295,9 @@ impl Runtime {
         hooks: Hooks<'_>,
     ) -> Result<Finished, Error> {
         self.vault().check_keys(self.tenant()).await?;
-        let Pinned { cell, source, setup, origin } = self.pinned(id).await?;
-        if setup.erased {
-            return Err(GateError::Erased(id).into());
-        }
+        let pinned = self.pinned(id).await?;
+        pinned.is_open(id)?;
+        let Pinned { cell, source, setup, origin, .. } = pinned;
         if cell.status == RunStatus::Running as u8
             && *cell.owner != *self.owner.name()
             && let Some(pid) = alive(self.store(), &cell.owner).await?

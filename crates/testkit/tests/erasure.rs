@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "an integration test, all of it")]
 #![expect(clippy::disallowed_methods, reason = "it copies databases, and reads files of keys")]
 
+#[path = "erasure/missing.rs"]
+mod missing;
 #[path = "erasure/server.rs"]
 mod server;
 

@@ -29,7 +29,14 @@ pub struct Export {
 pub fn perform(context: &Context, args: &Export) -> Result<Exit, Error> {
     let bytes = context.block_on(async {
         let opened = context.open(Database::Read)?;
-        Ok(opened.runtime.export(args.run, ExportWanted { texts: args.texts }).await?)
+        let bytes = opened.runtime.export(args.run, ExportWanted { texts: args.texts }).await?;
+        for why in opened.runtime.unread() {
+            let printer = &context.printer;
+            printer.note(&format!(
+                "some texts have no key here, and are not in this export in the clear: {why}\n"
+            ));
+        }
+        Ok(bytes)
     })?;
     let printer = &context.printer;
     if args.texts {

@@ -32,9 +32,11 @@ fn other_keys_are_refused_before_the_first_act_and_readers_go_on() {
         &["anonymize", "--run", &run],
         &["hold", "place", "--tenant"],
         &["ledger", "retention", "--days", "3"],
+        &["resume", &run],
     ] {
         let refused = with("theirs", words).expect(4);
         assert!(said(&refused, "CM0319") && said(&refused, "--keys DIR"), "{words:?}: {refused:?}");
+        assert!(!said(&refused, "erased"), "{words:?}: {refused:?}");
         assert_eq!(files(&sandbox, "theirs"), 0, "{words:?} made a key");
     }
     let verified = with("ours", &["verify", "-o", "json"]).expect(0).json();
@@ -46,6 +48,15 @@ fn other_keys_are_refused_before_the_first_act_and_readers_go_on() {
         assert_eq!(files(&sandbox, "theirs"), 0, "{words:?} made a key");
     }
     assert!(said(&with("theirs", &["runs"]), "[no key]"));
+    // An archive holds texts as they are stored: it takes no key, and an older checkpoint will do.
+    let archived = with("theirs", &["archive", "--closed", "--to", "copies"]).expect(0);
+    assert!(!said(&archived, "erased"), "{archived:?}");
+    assert_eq!(files(&sandbox, "theirs"), 0, "an archive made a key");
+    let export = with("theirs", &["export", &run, "--texts"]).expect(0);
+    assert!(export.err.contains("have no key here") && export.err.contains("is not here"), "{export:?}");
+    assert!(!said(&export, "secret words") && !said(&export, "[erased]"), "{export:?}");
+    let whole = with("ours", &["export", &run, "--texts"]).expect(0);
+    assert!(said(&whole, "secret words") && !said(&whole, "have no key here"), "{whole:?}");
     assert!(said(&with("ours", &["runs"]).expect(0), "kept"));
 }
 

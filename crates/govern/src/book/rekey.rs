@@ -116,6 +116,8 @@ impl Book {
             Ok(rewrapped) => Ok(Some(rewrapped)),
             // Nothing that is done here could lose it any more.
             Err(KeyFault::Destroyed { .. }) => Ok(None),
+            // Its tenant key is kept elsewhere, if anywhere: it stays as it is.
+            Err(KeyFault::Gone { .. }) => Ok(None),
             Err(fault) => Err(comity_ledger::Error::from(fault).into()),
         }
     }
