@@ -144,9 +144,23 @@ impl House {
 
     /// Runs a workflow until a time is over, and then stops it.
     pub(crate) fn run_for(&self, source: &str, time: Duration) -> RunReport {
+        self.run_until(source, Box::pin(async move { tokio::time::sleep(time).await }))
+    }
+
+    /// Runs a workflow until its first step was called and a time is over after that, however busy the machine is.
+    pub(crate) fn run_into(&self, source: &str, time: Duration) -> RunReport {
+        let called = async move {
+            while calls().is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            tokio::time::sleep(time).await;
+        };
+        self.run_until(source, Box::pin(called))
+    }
+
+    fn run_until(&self, source: &str, stop: BoxFuture<'_, ()>) -> RunReport {
         block(async {
             let runtime = self.open();
-            let stop: BoxFuture<'_, ()> = Box::pin(tokio::time::sleep(time));
             let hooks = Hooks { stop: Some(stop), ..Hooks::default() };
             let finished = runtime.start(self.request(source), hooks).await.unwrap();
             report(&runtime, finished).await

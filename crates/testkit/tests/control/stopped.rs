@@ -23,7 +23,7 @@ fn inner(first: &str) -> House {
 #[test]
 fn a_step_lost_inside_a_workflow_leaves_enough_for_those_after_it() {
     let house = inner("stalls: 1");
-    let stopped = house.run_for(OUTER, Duration::from_millis(150));
+    let stopped = house.run_into(OUTER, Duration::from_millis(150));
     assert_eq!((stopped.status.as_str(), calls().join(" ")), ("interrupted", "x".to_owned()));
     // Only the step inside was lost, and it asks nobody: doing it twice does no harm.
     assert_eq!(stopped.approvals, []);
@@ -39,7 +39,7 @@ fn an_inner_workflow_still_spends_no_more_than_its_policy_allows_when_a_step_was
         "name: inner\npolicy: {budget_usd: 0.02}\nnodes:\n  x: {kind: say, as: x, price_usd: 0.01, stalls: 1}\n  \
          y: {kind: say, as: y, price_usd: 0.01}\nedges: [x -> y]\n",
     );
-    let stopped = house.run_for(OUTER, Duration::from_millis(150));
+    let stopped = house.run_into(OUTER, Duration::from_millis(150));
     let report = house.resume(&stopped.run_id);
     assert_eq!((report.status.as_str(), report.cost_micro_usd), ("failed", 20_000), "{report:?}");
 }
@@ -77,7 +77,7 @@ fn a_step_inside_that_is_tried_again_when_its_time_is_over_has_what_that_costs()
 fn a_backoff_goes_on_where_it_was() {
     let flow = "name: t\nnodes:\n  a: {kind: say, as: a, fails: 1, max_retries: 1, retry_backoff_s: 0.8}\n";
     let house = House::new();
-    let stopped = house.run_for(flow, Duration::from_millis(100));
+    let stopped = house.run_into(flow, Duration::from_millis(100));
     assert_eq!((stopped.status.as_str(), calls().len()), ("interrupted", 1));
     let report = house.resume(&stopped.run_id);
     assert_eq!((report.status.as_str(), calls().len()), ("completed", 2));
@@ -109,7 +109,7 @@ fn a_question_inside_a_loop_is_asked_in_every_pass() {
 #[test]
 fn a_try_that_was_lost_takes_none_of_the_others_away() {
     let house = House::new();
-    let stopped = house.run_for(
+    let stopped = house.run_into(
         "name: t\nnodes:\n  a: {kind: say, as: a, stalls: 1, fails: 3, max_retries: 2, retry_backoff_s: 0.002}\n",
         Duration::from_millis(100),
     );
